@@ -1,0 +1,52 @@
+# Everything is made in .venv; the judges go to the user's cache (tools/install). Needs python3 >= 3.11; `tools` also
+# Go and Node.js. Variables: PYTHON (python3), PROFILE (prod), ARGS (passed on to pytest or to the benchmark).
+PYTHON ?= python3
+PROFILE ?= prod
+ARGS ?=
+VENV := .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help render test tools verify bench lint clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs nothing but Python
+	$(VENV)/bin/obsgen render --profile $(PROFILE)
+
+test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGEN_REQUIRE_JUDGES=1: it fails)
+	$(VENV)/bin/python -m pytest tests $(ARGS)
+
+tools: ## Build the pinned judges that the registries carry (docs/judges.md)
+	tools/install
+
+verify: $(VENV)/.dev tools ## Read every rendered text with the servers' own programs, or by record
+	$(VENV)/bin/obsgen verify --all --require all
+
+bench: $(VENV)/.bench ## Measure the generator (bench/)
+	$(VENV)/bin/python -m bench $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, format and types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy --strict generator
+
+clean: ## Remove what was made here; the judges in the cache stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment for all; a stamp says which extras it holds.
+$(VENV)/.runtime: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11: name another with make PYTHON=..." >&2; exit 1; }
+	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@

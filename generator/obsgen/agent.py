@@ -1,0 +1,55 @@
+"""The log agent's view of the log standard: which fields it lifts from a line, and where it puts them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from .model import Declaration
+
+TARGET_LABELS = ("cluster", "namespace", "app", "container")
+"""Stream labels from the pod; with the fields stored as labels these are all labels a stream has."""
+
+TARGET_METADATA = ("pod", "stream")
+"""Structured metadata from the pod and the container runtime."""
+
+PORTS = {"promtail": 3101, "alloy": 12345}
+"""Where each agent answers `/metrics`."""
+
+
+def stored(declaration: Declaration, store: str) -> list[str]:
+    """Names of the fields that go to `store`: label or metadata, in the order declared."""
+    return [name for name, field in declaration.logging.fields.items() if field.store == store]
+
+
+def stream_labels(declaration: Declaration) -> set[str]:
+    """Every label that a stream can have."""
+    return {*TARGET_LABELS, *stored(declaration, "label")}
+
+
+def expressions(declaration: Declaration) -> list[tuple[str, str]]:
+    """(field, JMESPath) for each field that leaves the line."""
+    fields = declaration.logging.fields
+    return [(name, _jmespath(field.path or (name,))) for name, field in fields.items() if field.store != "line"]
+
+
+def _jmespath(path: Iterable[str]) -> str:
+    return ".".join(key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) else json.dumps(key) for key in path)
+
+
+def level_template(levels: Iterable[str]) -> str:
+    """Go template that gives one of the declared levels in upper case, or UNKNOWN."""
+    known = " ".join(f'"{level}"' for level in levels)
+    return f"{{{{ if eq (ToUpper .Value) {known} }}}}{{{{ ToUpper .Value }}}}{{{{ else }}}}UNKNOWN{{{{ end }}}}"
+
+
+def streams(declaration: Declaration) -> int:
+    """Streams that the services make at most: one for each service, level and value of another label, of which ten are assumed.
+
+    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level.
+    """
+    labels = stored(declaration, "label")
+    levels = len(declaration.logging.levels) + 1 if "level" in labels else 1
+    others = sum(name not in ("level", "service") for name in labels)
+    return len(declaration.services) * levels * 10**others

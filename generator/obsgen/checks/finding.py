@@ -1,0 +1,34 @@
+"""What a check yields, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+from ..document import Path
+from ..road import Declared
+
+
+class Finding(NamedTuple):
+    """A fact about the value at `path` (with `key`, about its key), and the way out.
+
+    `offset` and `length` narrow it to a part of the text written there, where that part can be found.
+    """
+
+    path: Path
+    fact: str
+    remedy: str = ""
+    key: bool = False
+    offset: int | None = None
+    length: int = 0
+
+
+Question = Callable[[Declared], Iterator[Finding]]
+
+
+class Check(NamedTuple):
+    """One row of the table: `id` is also the page `docs/checks/ID.md` and the word that silences it."""
+
+    id: str
+    severity: Literal["error", "warning"]
+    ask: Question

@@ -1,0 +1,74 @@
+"""`# obsgen: ignore=ID reason`, at the end of a line or on the line above, silences a check there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..document import Document
+from ..problem import Problem
+
+_COMMENT = re.compile(r"#\s*obsgen:\s*ignore(?:=(?P<id>\S*))?(?P<reason>.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """One silencing comment: `lines` are those it speaks of."""
+
+    file: str
+    line: int
+    column: int
+    id: str
+    reason: str
+    lines: tuple[int, ...]
+
+
+def silenced(documents: Sequence[Document], problems: Iterable[Problem], known: set[str]) -> list[Problem]:
+    """The problems less those silenced with a reason, and what is wrong with the silencing comments; sorted."""
+    ignores = [ignore for document in documents for ignore in _ignores(document)]
+    kept, used = [], set()
+    for problem in problems:
+        by = [i for i in ignores if i.reason and _speaks_of(i, problem)]
+        used |= set(by)
+        if not by:
+            kept.append(problem)
+    return sorted({*kept, *_faults(ignores, used, known)})
+
+
+def _speaks_of(ignore: Ignore, problem: Problem) -> bool:
+    return ignore.id == problem.rule and ignore.file == problem.file and problem.line in ignore.lines
+
+
+def _ignores(document: Document) -> Iterator[Ignore]:
+    if "obsgen:" not in document.text:
+        return
+    lines = document.text.splitlines()
+    for number, line in enumerate(lines, 1):
+        found = _COMMENT.search(line)
+        if found:
+            alone = not line[: found.start()].strip()
+            about = (number, _next_line(lines, number)) if alone else (number,)
+            column = found.start() + 1
+            yield Ignore(document.file, number, column, found["id"] or "", found["reason"].strip(), about)
+
+
+def _next_line(lines: list[str], number: int) -> int:
+    """The line below, past further comments."""
+    while number < len(lines) and lines[number].lstrip().startswith("#"):
+        number += 1
+    return number + 1
+
+
+def _faults(ignores: list[Ignore], used: set[Ignore], known: set[str]) -> Iterator[Problem]:
+    for ignore in ignores:
+        place = (ignore.file, ignore.line, ignore.column)
+        if ignore.id not in known:
+            remedy = "write # obsgen: ignore=ID reason"
+            yield Problem(*place, f"no check is called {ignore.id!r}", remedy, "ignore/unknown")
+        elif not ignore.reason:
+            remedy = f"write # obsgen: ignore={ignore.id} and why"
+            yield Problem(*place, "a check is silenced without a reason", remedy, "ignore/reason")
+        elif ignore not in used:
+            fact = f"{ignore.id} has nothing to say here"
+            yield Problem(*place, fact, "remove the comment", "ignore/unused", "warning")

@@ -1,0 +1,292 @@
+"""The command line: each verb finds its profiles, calls one function, prints, exits.
+
+Exit 0: nothing to say. 1: problems or differences. 2: could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .problem import Problem, ProblemsError
+
+if TYPE_CHECKING:
+    from .road import Declared
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("observability.yaml"),
+    show_default=True,
+    help="The declaration; its folder holds profiles/ and rendered/.",
+)
+_profiles = click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Repeat it for several.")
+_all = click.option("--all", "everything", is_flag=True, help="Every profile of the folder profiles/.")
+_output = click.option(
+    "--output", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text", show_default=True
+)
+_strict = click.option("--strict", is_flag=True, help="Warnings are errors.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="obsgen")
+def main() -> None:
+    """One observability.yaml, rendered into what the logging, alerting and dead-letter servers read."""
+
+
+def _verb(function: Callable[..., int]) -> click.Command:
+    """A verb returns its exit code; problems that stop it are printed, and never a traceback."""
+
+    def run(**options: Any) -> None:
+        try:
+            code = function(**options)
+        except ProblemsError as stopped:
+            _say(stopped.problems, options.get("form", "text"), to_stdout=function.__name__ == "check")
+            code = 2 if stopped.could_not_run else 1
+        except BrokenPipeError:
+            code = 1
+        raise SystemExit(code)
+
+    run.__doc__ = function.__doc__
+    run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    return main.command(function.__name__)(run)
+
+
+def _say(problems: Sequence[Problem], form: str, *, to_stdout: bool = False) -> None:
+    from .report import FORMATS
+
+    text = FORMATS[form](sorted(problems))
+    click.echo(text, nl=False, err=form == "text" and not to_stdout)
+
+
+def _chosen(config: Path, profiles: Sequence[str], everything: bool) -> list[str]:
+    folder = config.parent / "profiles"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if everything:
+        profiles = known
+    if not profiles:
+        fact = f"no profile is named. Profiles here: {', '.join(known) or 'none'}"
+        remedy = "add --profile NAME, or --all"
+        raise ProblemsError([Problem(str(config), 0, 0, fact, remedy, "usage/profile")], could_not_run=True)
+    return list(dict.fromkeys(profiles))
+
+
+def _meaning(declared: Declared) -> list[Problem]:
+    from .checks import check
+
+    return check(declared)
+
+
+def _failed(problems: Sequence[Problem], strict: bool) -> bool:
+    return any(strict or problem.severity == "error" for problem in problems)
+
+
+@_verb
+@_config
+@_profiles
+@_all
+@_output
+@_strict
+def check(config: Path, profiles: tuple[str, ...], everything: bool, form: str, strict: bool) -> int:
+    """Shape, meaning and the declared tests; starts no server's program."""
+    from .road import load
+
+    found: set[Problem] = set()
+    for profile in _chosen(config, profiles, everything):
+        try:
+            found |= set(_meaning(load(config, profile)))
+        except ProblemsError as stopped:
+            if stopped.could_not_run:
+                raise
+            found |= set(stopped.problems)
+    _say(sorted(found), form, to_stdout=True)
+    return int(_failed(list(found), strict))
+
+
+@_verb
+@_config
+@_profiles
+@_all
+@_output
+@_strict
+@click.option("--out", type=click.Path(path_type=Path), help="Default rendered/PROFILE; with several, OUT/PROFILE.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if the folder is out of date.")
+@click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print what would change; exit 1 if anything.")
+def render(
+    config: Path,
+    profiles: tuple[str, ...],
+    everything: bool,
+    form: str,
+    strict: bool,
+    out: Path | None,
+    only_check: bool,
+    show_diff: bool,
+) -> int:
+    """Write what the servers read; all of it, or nothing."""
+    from . import tree
+
+    chosen = _chosen(config, profiles, everything)
+    work = []
+    for profile, texts in _rendered(config, chosen, form, strict):
+        folder = _folder(config, out, profile, len(chosen) > 1)
+        work.append((profile, folder, tree.changes(folder, texts)))
+    if show_diff:
+        for _, folder, differing in work:
+            _print_changes(folder, differing, with_text=True)
+    elif only_check:
+        for profile, folder, differing in work:
+            for change in differing:
+                click.echo(f"{folder / change.path} is {_STATES[change.kind]}", err=True)
+            if differing:
+                click.echo(f"run: obsgen render --profile {profile}", err=True)
+    else:
+        for _, folder, differing in work:
+            tree.apply(folder, differing)
+            click.echo(f"{folder}: {_summary(differing)}", err=True)
+        return 0
+    return int(any(differing for _, _, differing in work))
+
+
+_STATES = {"added": "missing", "changed": "out of date", "removed": "stale"}
+
+
+def _folder(config: Path, out: Path | None, profile: str, several: bool) -> Path:
+    if out is None:
+        return config.parent / "rendered" / profile
+    return out / profile if several else out
+
+
+def _rendered(config: Path, chosen: Sequence[str], form: str, strict: bool) -> list[tuple[str, dict[str, str]]]:
+    """Every chosen profile rendered; ProblemsError with the problems of all of them if any may not be."""
+    from .road import load, texts
+
+    found: set[Problem] = set()
+    stopped, done = [], []
+    for profile in chosen:
+        try:
+            declared = load(config, profile)
+            found |= set(_meaning(declared))
+            if not _failed(list(found), strict):
+                done.append((profile, texts(declared)))
+        except ProblemsError as error:
+            if error.could_not_run:
+                raise
+            stopped += error.problems
+    if stopped or _failed(list(found), strict):
+        raise ProblemsError(sorted(found | set(stopped)))
+    _say(sorted(found), form)
+    return done
+
+
+def _summary(differing: Sequence[Any]) -> str:
+    if not differing:
+        return "up to date"
+    kinds = [change.kind for change in differing]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("added", "changed", "removed") if kind in kinds)
+
+
+def _print_changes(folder: Path, differing: Sequence[Any], *, with_text: bool) -> None:
+    import difflib
+
+    for change in differing:
+        click.echo(f"{change.kind:8}{folder / change.path}")
+        if with_text:
+            before = (change.before or "").splitlines(keepends=True)
+            after = (change.after or "").splitlines(keepends=True)
+            lines = difflib.unified_diff(before, after, f"a/{change.path}", f"b/{change.path}")
+            click.echo("".join(_coloured(lines)), nl=False)
+
+
+def _coloured(lines: Any) -> list[str]:
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    return [click.style(line, fg=colours[line[0]]) if line[0] in colours else line for line in lines]
+
+
+@_verb
+@_config
+@_profiles
+@_all
+@_output
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to compare with; default rendered/PROFILE.")
+@click.option("--text", "with_text", is_flag=True, help="Print the differing lines too.")
+def diff(
+    config: Path, profiles: tuple[str, ...], everything: bool, form: str, out: Path | None, with_text: bool
+) -> int:
+    """Per file: added, changed, removed, compared with the folder."""
+    from . import tree
+
+    chosen = _chosen(config, profiles, everything)
+    different = False
+    for profile, texts in _rendered(config, chosen, form, strict=False):
+        folder = _folder(config, out, profile, len(chosen) > 1)
+        differing = tree.changes(folder, texts)
+        _print_changes(folder, differing, with_text=with_text)
+        different = different or bool(differing)
+    return int(different)
+
+
+@_verb
+@_config
+@_profiles
+@_all
+@_output
+@click.option("--require", default="", metavar="NAMES|all", help="Judges without whose verdict a text is an error.")
+@click.option("--record", is_flag=True, help="Keep the verdicts of judges that no registry carries.")
+def verify(config: Path, profiles: tuple[str, ...], everything: bool, form: str, require: str, record: bool) -> int:
+    """Truth: the same texts through the servers' own programs and schemas."""
+    from .judging.verify import verify as judge
+    from .road import load, texts
+
+    chosen = _chosen(config, profiles, everything)
+    declared = {profile: load(config, profile) for profile in chosen}
+    report = judge(
+        {profile: one.plan for profile, one in declared.items()},
+        {profile: texts(one) for profile, one in declared.items()},
+        require=frozenset(filter(None, require.split(","))),
+        record=record,
+        folder=config.parent / "tests" / "verdicts",
+        progress=lambda line: click.echo(line, err=True) if sys.stderr.isatty() else None,
+    )
+    if form == "text":
+        click.echo("\n".join(report.lines()))
+    _say(report.problems, form, to_stdout=True)
+    return int(bool(report.problems))
+
+
+@_verb
+@_config
+@_profiles
+@click.argument("path")
+def explain(config: Path, profiles: tuple[str, ...], path: str) -> int:
+    """Where the value at PATH comes from, e.g. loki.retention.default or alerts.DLQHighVolume.levels.warning.above."""
+    from .explain import explain as words
+
+    for profile in _chosen(config, profiles, everything=False):
+        click.echo(words(config, profile, path), nl=False)
+    return 0
+
+
+@_verb
+@click.argument("name", type=click.Choice(["observability", "profile"]), default="observability")
+def schema(name: str) -> int:
+    """Print a JSON Schema, for editors."""
+    from .assets import SCHEMAS
+
+    click.echo((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
+    return 0
+
+
+@_verb
+@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+def init(folder: Path) -> int:
+    """Write a small declaration, two profiles and the schemas into FOLDER; nothing that exists is touched."""
+    from .starter import write
+
+    for path in write(folder):
+        click.echo(f"wrote {path}", err=True)
+    click.echo("next: obsgen check --all && obsgen render --profile prod", err=True)
+    return 0

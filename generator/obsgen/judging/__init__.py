@@ -1,0 +1,1 @@
+"""Truth: what the servers' own programs say about the rendered texts."""

@@ -1,0 +1,91 @@
+"""Packs: ready alerts as templates of the same grammar that a team writes, filled in from the declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import yaml
+
+from .model import Alert, Declaration, seconds, size
+from .overlay import merge
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recording rule: an expression that two readers share."""
+
+    group: str
+    query: str
+
+
+class Expanded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a pack's template says, tuned by the declaration."""
+
+    records: Mapping[str, Record] = {}
+    alerts: Mapping[str, Alert] = {}
+
+
+def _bound(declaration: Declaration, objective: str, bound: str) -> Any:
+    return getattr(declaration.objectives.get(objective), bound, None)
+
+
+def _seconds(declaration: Declaration, objective: str, bound: str) -> float | None:
+    value = _bound(declaration, objective, bound)
+    return None if value is None else seconds(str(value))
+
+
+def _log_bytes_per_day(declaration: Declaration) -> float | None:
+    volume = declaration.objectives.get("log_volume")
+    if volume is None or volume.max is None:
+        return None
+    return size(str(volume.max)) * 86_400 / seconds(volume.window or "1d")
+
+
+def _retention_hours(declaration: Declaration) -> list[int]:
+    retention = declaration.loki.retention
+    periods = {retention.default, *(stream.period for stream in retention.streams.values())}
+    return sorted({int(seconds(period) // 3600) for period in periods})
+
+
+def loki_rules(declaration: Declaration) -> int:
+    """How many rules Loki's ruler must evaluate: one for each level of each alert asked of the logs."""
+    return sum(len(alert.levels) or 1 for alert in declaration.alerts.values() if alert.logql)
+
+
+CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
+    "watchdog": {},
+    "dlq": {
+        "depth_max": lambda d: _bound(d, "dlq_depth", "max"),
+        "queues": lambda d: sorted(d.dlq.queues) if d.dlq else [],
+        "review_seconds": lambda d: _seconds(d, "dlq_review", "max"),
+    },
+    "log-pipeline": {
+        "agent": lambda d: d.logging.agent.type,
+        "bytes_per_day": _log_bytes_per_day,
+        "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),
+        "loki_rules": loki_rules,
+        "namespace": lambda d: d.namespace,
+        "retention_hours": _retention_hours,
+        "search_ratio": lambda d: _bound(d, "log_search", "ratio"),
+        "search_seconds": lambda d: _seconds(d, "log_search", "max"),
+        "streams_limit": lambda d: d.loki.limits.max_global_streams_per_user,
+    },
+}
+"""Pack → what its template `packs/NAME.yaml.j2` may see. `None` where the objective is not declared: then no alert guards it."""
+
+
+def expand(declaration: Declaration, template: Callable[[str, Mapping[str, Any]], str]) -> Mapping[str, Expanded]:
+    """Each declared pack with the declaration's tuning merged over it; an alert that the declaration defines itself is left out.
+
+    `template` renders a pack's text from its name and context.
+    """
+    return {name: _tuned(declaration, name, template) for name in declaration.packs if name in CONTEXT}
+
+
+def _tuned(declaration: Declaration, name: str, template: Callable[[str, Mapping[str, Any]], str]) -> Expanded:
+    context = {key: value(declaration) for key, value in CONTEXT[name].items()}
+    shipped = yaml.load(template(name, context), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    tuned = merge(shipped, {"alerts": dict(declaration.packs[name].alerts)})
+    alerts = {key: value for key, value in (tuned.get("alerts") or {}).items() if key not in declaration.alerts}
+    return msgspec.convert({**tuned, "alerts": alerts}, Expanded)

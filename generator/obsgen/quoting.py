@@ -1,0 +1,116 @@
+"""The only doors for values into YAML, JSON and the configuration languages inside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from jinja2 import Undefined
+
+from .model import seconds
+from .overlay import merge
+
+_WORD = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@-]|:(?=[A-Za-z0-9/]))*|(?:[0-9]+(?:ms|[smhdwy]))+")  # or a duration
+# Words that YAML 1.1 or 1.2 readers take for something else than text.
+_RESERVED = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
+_SINGLE = re.compile(r"[\x20-\x26\x28-\x7e]*")  # printable ASCII without the single quote
+# JSON leaves these bare; YAML readers fold, strip or refuse them.
+_BARE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+def yaml_value(value: Any) -> str:
+    """One line of YAML that every reader takes for exactly this value; maps and lists in flow style."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Undefined):
+        str(value)  # StrictUndefined names itself here; the JSON encoder would hide the name
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{yaml_value(str(key))}: {yaml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(yaml_value, value)) + "]"
+    return json.dumps(value)
+
+
+def _text(value: str) -> str:
+    if _WORD.fullmatch(value) and value.lower() not in _RESERVED:
+        return value
+    if '"' in value or "\\" in value:
+        if _SINGLE.fullmatch(value):
+            return f"'{value}'"
+    elif value.isascii() and value.isprintable():
+        return f'"{value}"'
+    return _BARE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def json_value(value: Any) -> str:
+    """JSON with two spaces of indentation, text as it is written, keys in the order given."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def block(text: str, indent: int) -> str:
+    """A YAML literal block: `|` and the text below it, `indent` spaces deep, with one final newline."""
+    pad = " " * indent
+    lines = text.strip("\n").split("\n")
+    return "|\n" + "\n".join(pad + line if line else "" for line in lines)
+
+
+def expression(text: str, indent: int) -> str:
+    """A query: on one line where it is one line, else as a literal block."""
+    return block(text, indent) if "\n" in text.strip() else yaml_value(text.strip())
+
+
+def go_duration(text: str) -> str:
+    """A Prometheus duration for keys that Loki reads with Go's parser, which knows no days or weeks (3.7.6)."""
+    return f"{seconds(text) / 3600:g}h" if re.search("[dwy]", text) else text
+
+
+def expand_env(value: Any) -> Any:
+    """Text that Loki's `-config.expand-env=true` gives back unchanged: `${` is its only trigger, `$${` its escape (3.7.6)."""
+    return value.replace("${", "$${") if isinstance(value, str) else value
+
+
+def secret_file(reference: Mapping[str, str]) -> str:
+    """Where Alertmanager finds the secret of a `{secret: NAME}`; read at each notification, so rotating needs no reload."""
+    return f"{SECRETS_MOUNT}/{reference['secret']}"
+
+
+def sha256(text: str) -> str:
+    """Checksum for a pod annotation, so that a changed configuration restarts the pod."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def patched(text: str, patch: Mapping[str, Any]) -> str:
+    """A server's configuration with the declaration's `raw.patch` (RFC 7396) merged over it; unchanged where there is none."""
+    if not patch:
+        return text
+    return yaml.safe_dump(merge(yaml.safe_load(text), dict(patch)), sort_keys=False, allow_unicode=True, width=10_000)
+
+
+SECRETS_MOUNT = "/etc/alertmanager/secrets"
+
+FILTERS = {
+    "yaml": yaml_value,
+    "json": json_value,
+    "block": block,
+    "expression": expression,
+    "expand_env": expand_env,
+    "go_duration": go_duration,
+    "secret_file": secret_file,
+    "sha256": sha256,
+    "patched": patched,
+    "re_escape": re.escape,
+}

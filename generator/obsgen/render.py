@@ -1,0 +1,80 @@
+"""Artifacts → texts, through Jinja; touches no disk but the templates."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from .artifacts import Artifact
+from .assets import PACKS, TEMPLATES
+from .problem import Problem, ProblemsError
+from .quoting import FILTERS
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Our Jinja: `[= value =]`, because `{{ }}` belongs to Prometheus, Alertmanager, LogQL and Grafana in everything we write."""
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.FileSystemLoader(TEMPLATES), jinja2.PrefixLoader({"packs": jinja2.FileSystemLoader(PACKS)})]
+        ),
+        undefined=jinja2.StrictUndefined,
+        variable_start_string="[=",
+        variable_end_string="=]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    # Jinja has a global called namespace: a forgotten one must fail, not render the class.
+    made.globals.clear()
+    kept = ("dictsort", "groupby", "join", "unique")  # the rest of Jinja's filters know nothing of YAML
+    made.filters = {name: made.filters[name] for name in kept} | FILTERS
+    return made
+
+
+def text(template: str, context: Mapping[str, Any]) -> str:
+    """One template filled in: one final newline. Raises ProblemsError naming the template's file and line, exit 2."""
+    try:
+        return environment().get_template(template).render(context).rstrip("\n") + "\n"
+    except Exception as error:
+        raise ProblemsError([_problem(template, error)], could_not_run=True) from error
+
+
+def pack(name: str, context: Mapping[str, Any]) -> str:
+    """The text of a pack."""
+    return text(f"packs/{name}.yaml.j2", context)
+
+
+def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
+    """`{path: text}` of artifacts, sorted by path; an artifact that wraps others comes after them."""
+    texts: dict[str, str] = {}
+    for artifact in artifacts:
+        texts[artifact.path] = text(artifact.row.template, artifact.context(texts))
+    return dict(sorted(texts.items()))
+
+
+def _problem(template: str, error: Exception) -> Problem:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return Problem(_shown(error.filename or template), error.lineno, 1, str(error.message), "", "template/syntax")
+    if isinstance(error, jinja2.TemplateNotFound):
+        return Problem(template, 0, 0, f"there is no template {error.name!r}", "", "template/missing")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
+    if not frames:
+        raise error
+    place = frames[-1]
+    return Problem(_shown(place.filename), place.lineno or 1, 1, str(error), "", "template/render")
+
+
+def _shown(filename: str) -> str:
+    for root in (TEMPLATES, PACKS):
+        if Path(filename).is_relative_to(root):
+            return str(Path(root.name) / Path(filename).relative_to(root))
+    return filename

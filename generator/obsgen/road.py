@@ -1,0 +1,63 @@
+"""The road from files to a plan: document, shape, model, packs, groups. Every verb starts here."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import model, packs, render, rules
+from .artifacts import Plan, artifacts
+from .assets import SCHEMAS
+from .overlay import Layers
+from .problem import Problem, ProblemsError
+from .shape import check_shape
+from .stack import stack
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A declaration under one profile: what was written, where, and what it means."""
+
+    layers: Layers
+    plan: Plan
+
+
+@functools.cache
+def schema(name: str) -> Any:
+    """A shipped JSON Schema by name: `observability`, `profile`."""
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+def load(config: Path, profile: str) -> Declared:
+    """The declaration with a profile over it, its shape right. Raises ProblemsError with every problem of syntax and shape."""
+    layers = stack(config, profile, config.parent / "profiles")
+    problems = shape(layers)
+    if problems:
+        raise ProblemsError(problems)
+    declaration = model.declaration(layers.data, schema("observability"))
+    return Declared(layers, _plan(layers, declaration, profile))
+
+
+def shape(layers: Layers) -> list[Problem]:
+    """What the schemas say: of the declaration alone, of each profile alone, and then, if both are right, of the result."""
+    base = layers.base
+    problems = check_shape(base.data, base.spot, schema("observability"))
+    for profile in layers.profiles:
+        problems += check_shape(profile.data, profile.spot, schema("profile"))
+    if not problems and layers.profiles:
+        problems = check_shape(layers.data, layers.spot, schema("observability"))
+    return sorted(set(problems))
+
+
+def _plan(layers: Layers, declaration: model.Declaration, profile: str) -> Plan:
+    expanded = packs.expand(declaration, render.pack)
+    sources = tuple(document.file for document in (*layers.documents, *layers.included))
+    return Plan(declaration, profile, sources, expanded, rules.groups(declaration, expanded))
+
+
+def texts(declared: Declared) -> dict[str, str]:
+    """`{path: text}` of everything rendered for this profile."""
+    return render.render(artifacts(declared.plan))

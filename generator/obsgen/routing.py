@@ -1,0 +1,91 @@
+"""Severities, teams and channels → the receivers and routes of Alertmanager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from . import promql
+from .model import Alert, Channel, Declaration, Team
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Everyone who is told at once: one receiver holds all channels, so no route needs `continue`."""
+
+    name: str
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A severity's receiver, with the teams that are told elsewhere: (team, receiver)."""
+
+    severity: str
+    receiver: str
+    wait: str
+    repeat: str
+    teams: tuple[tuple[str, str], ...]
+
+
+def channels(declaration: Declaration, roles: Iterable[str], team: str) -> tuple[Channel, ...]:
+    """Where `team` takes the roles, each once; a role it doesn't bind falls back to the default team's channel."""
+    own, fallback = declaration.teams[team].channels, declaration.teams[declaration.default_team].channels
+    found: list[Channel] = []
+    for role in roles:
+        channel = own.get(role) or fallback.get(role)
+        if channel is not None and channel not in found:
+            found.append(channel)
+    return tuple(found)
+
+
+def routes(declaration: Declaration) -> tuple[Route, ...]:
+    """One route per severity, in the order declared."""
+    return tuple(
+        Route(
+            severity=name,
+            receiver=name,
+            wait=level.wait,
+            repeat=level.repeat,
+            teams=tuple((team, f"{name}-{team}") for team, _ in _apart(declaration, level.notify)),
+        )
+        for name, level in declaration.severities.items()
+    )
+
+
+def receivers(declaration: Declaration) -> tuple[Receiver, ...]:
+    """SEVERITY for the default team, SEVERITY-TEAM where a team binds a role of it, `unrouted`, and `watchdog` if declared."""
+    found: list[Receiver] = []
+    for name, level in declaration.severities.items():
+        found.append(Receiver(name, channels(declaration, level.notify, declaration.default_team)))
+        for team, _ in _apart(declaration, level.notify):
+            found.append(Receiver(f"{name}-{team}", channels(declaration, level.notify, team)))
+    found.append(Receiver("unrouted", channels(declaration, declaration.routing.unrouted, declaration.default_team)))
+    if declaration.routing.watchdog:
+        found.append(Receiver("watchdog", (declaration.routing.watchdog,)))
+    return tuple(found)
+
+
+def _apart(declaration: Declaration, roles: tuple[str, ...]) -> Iterator[tuple[str, Team]]:
+    for name, team in declaration.teams.items():
+        if not team.default and any(role in team.channels for role in roles):
+            yield name, team
+
+
+def inhibited_by(declaration: Declaration, alerts: Iterable[Alert]) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """Which severities a graver one silences, and the labels that must be equal for it.
+
+    Only the same alert of the same thing is silenced: `equal` holds alertname, which every alert carries (two alerts that both lack a
+    label count as equal in Alertmanager), and every label that a result of an alert with several levels can carry.
+    """
+    severities = list(declaration.severities)
+    graver = [(name, severities[place + 1 :]) for place, name in enumerate(severities[:-1])]
+    carried = {label for alert in alerts if len(alert.levels) > 1 and alert.query for label in _carried(alert.query)}
+    return graver, ["alertname", "cluster", "namespace", "service", "team", *sorted(carried)]
+
+
+def _carried(query: str) -> Iterable[str]:
+    try:
+        return promql.survivors(promql.parse(query)).known - {"cluster", "namespace", "service", "team"}
+    except promql.QueryError:  # reported by the check query/promql
+        return ()

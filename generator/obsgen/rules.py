@@ -1,0 +1,147 @@
+"""Alerts and packs → the rules that Prometheus and Loki's ruler evaluate, in their groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .model import Alert, Declaration, Examples, Level
+from .packs import Expanded
+
+Engine = Literal["prometheus", "loki"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One alerting or recording rule; `name` is the alertname or the recorded metric."""
+
+    kind: Literal["alert", "record"]
+    name: str
+    expr: str
+    for_: str = "0s"
+    keep_firing_for: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    examples: Examples | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rules evaluated together, in order: recordings first, so that an alert reads what was just recorded."""
+
+    name: str
+    engine: Engine
+    interval: str
+    rules: tuple[Rule, ...]
+
+
+def groups(declaration: Declaration, packs: Mapping[str, Expanded]) -> tuple[Group, ...]:
+    """All rule groups, by engine and name; one that holds both metric and log alerts becomes one group per engine."""
+    found: dict[tuple[Engine, str], list[Rule]] = {}
+    for pack in packs.values():
+        for name, record in pack.records.items():
+            found.setdefault(("prometheus", record.group), []).append(Rule("record", name, record.query.strip()))
+    for key, alert in alerts(declaration, packs):
+        engine: Engine = "loki" if alert.logql else "prometheus"
+        found.setdefault((engine, alert.group), []).extend(_rules(declaration, key, alert))
+    interval = declaration.prometheus.evaluation_interval
+    return tuple(
+        Group(name, engine, "1m" if engine == "loki" else interval, tuple(rules))
+        for (engine, name), rules in sorted(found.items())
+    )
+
+
+def alerts(declaration: Declaration, packs: Mapping[str, Expanded]) -> Iterator[tuple[str, Alert]]:
+    """Every alert that will be rendered, with its key: those declared, then those of the packs."""
+    yield from declaration.alerts.items()
+    for pack in packs.values():
+        yield from pack.alerts.items()
+
+
+def _rules(declaration: Declaration, key: str, alert: Alert) -> Iterator[Rule]:
+    name = alert.name or key
+    question = (alert.query or alert.expr or alert.logql or "").strip()
+    annotations = {"summary": alert.summary, "description": alert.description.strip()}
+    if declaration.urls.runbooks:
+        annotations["runbook_url"] = f"{declaration.urls.runbooks.rstrip('/')}/{name}"
+    for severity, expr, level in _levels(alert, question):
+        yield Rule(
+            kind="alert",
+            name=name,
+            expr=expr,
+            for_=level.for_,
+            keep_firing_for=level.keep_firing_for,
+            labels=labels(declaration, alert, severity),
+            annotations=annotations,
+            examples=alert.examples,
+        )
+
+
+def _levels(alert: Alert, question: str) -> Iterable[tuple[str, str, Level]]:
+    if not alert.levels:
+        return [(alert.severity or "", question, Level(for_=alert.for_, keep_firing_for=alert.keep_firing_for))]
+    return [(severity, compare(question, level), level) for severity, level in alert.levels.items()]
+
+
+def compare(question: str, level: Level) -> str:
+    """The question with its threshold: `(question) > 10`."""
+    operator, threshold = (">", level.above) if level.above is not None else ("<", level.below)
+    return (
+        f"({question}) {operator} {threshold:.15g}"
+        if "\n" not in question
+        else f"({question}\n) {operator} {threshold:.15g}"
+    )
+
+
+def labels(declaration: Declaration, alert: Alert, severity: str) -> dict[str, str]:
+    """What routes and groups the alert; aggregation drops the series' own `cluster` and `namespace`, so they stand here."""
+    return {
+        "severity": severity,
+        **_owner(declaration, alert),
+        "cluster": declaration.cluster,
+        "namespace": declaration.namespace,
+    }
+
+
+def _owner(declaration: Declaration, alert: Alert) -> dict[str, str]:
+    if alert.service:
+        return {"service": alert.service, "team": declaration.services[alert.service].team}
+    if alert.team_of:
+        return _owner_by_label(declaration, alert.team_of)
+    return {"service": declaration.name, "team": alert.team or declaration.default_team}
+
+
+def owners(declaration: Declaration, label: str) -> dict[str, tuple[str, str]]:
+    """Values of a result's label that name an owner, with (service, team): of `queue` its owner, of `app` the service."""
+    services = {name: (name, service.team) for name, service in declaration.services.items()}
+    if label in ("app", "service"):
+        return services
+    queues = declaration.dlq.queues if label == "queue" and declaration.dlq else {}
+    return {name: services[queue.owner] for name, queue in queues.items()}
+
+
+def _owner_by_label(declaration: Declaration, label: str) -> dict[str, str]:
+    # Prometheus and Loki's ruler expand templates in labels, so one rule tells each team of its own.
+    known = owners(declaration, label)
+    by_service: dict[str, list[str]] = {}
+    by_team: dict[str, list[str]] = {}
+    for value, (service, team) in known.items():
+        if service != value:
+            by_service.setdefault(service, []).append(value)
+        if team != declaration.default_team:
+            by_team.setdefault(team, []).append(value)
+    return {
+        "service": _choose(label, by_service, f"{{{{ $labels.{label} }}}}"),
+        "team": _choose(label, by_team, declaration.default_team),
+    }
+
+
+def _choose(label: str, values: Mapping[str, list[str]], otherwise: str) -> str:
+    if not values:
+        return otherwise
+    branches = []
+    for name, of in sorted(values.items()):
+        quoted = " ".join(f'"{value}"' for value in sorted(of))
+        branches.append(f"if eq $labels.{label} {quoted} }}}}{name}")
+    return "{{ " + "{{ else ".join(branches) + "{{ else }}" + otherwise + "{{ end }}"
