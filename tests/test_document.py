@@ -97,7 +97,7 @@ BROKEN_FILES = {
         "(text that begins with '{{' or a bracket needs quotes around all of it) [yaml/key-not-text]",
         "8:3: a map or list cannot be a key "
         "(text that begins with '{{' or a bracket needs quotes around all of it) [yaml/key-not-text]",
-        "10:5: this key is empty (write a key) [yaml/key-not-text]",
+        "10:2: this key is empty (write a key) [yaml/key-not-text]",
     ],
     "template.yaml": [
         "1:11: a map or list cannot be a key "

@@ -126,21 +126,21 @@ def absent(name: str) -> NoReturn:
     pytest.skip(said)
 
 
-def program(name: str, version: str) -> Path:
-    found = tools.find(name, version)
+def program(name: str) -> Path:
+    found = tools.find(name, RELEASE if name.startswith("kube") else "")
     return found.path if found else absent(name)
 
 
 def ask(judge: str, files: Mapping[str, str], folder: Path, version: str = RELEASE) -> dict[str, Outcome]:
     """The outcome of every question for a judge, by subject."""
     if judge == "kubectl":
-        program("etcd", "")
-        program("kubectl", version)
+        program("etcd")
+        program("kubectl")
     outcomes = {}
     for number, task in enumerate(questions(judge, files, version)):
         work = folder / str(number)
         work.mkdir(parents=True)
-        outcomes[task.subject] = task.run(program(task.tool, version) if task.tool else Path(), work)
+        outcomes[task.subject] = task.run(program(task.tool) if task.tool else Path(), work)
     return outcomes
 
 
@@ -162,12 +162,12 @@ def test_yamllint_accepts_the_style_of_our_templates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
-        ("  replicas: 1\n", "  replicas: 1\n  replicas: 2\n", '19:3: duplication of key "replicas" in mapping'),
-        ("  replicas: 1\n", "  replicas: 1  \n", "18:14: trailing spaces"),
-        ("  replicas: 1\n", "  replicas:\n", "18:12: empty value in block mapping"),
-        ("  replicas: 1\n", "  paused: no\n", "18:11: truthy value should be one of [false, true]"),
-        ("  replicas: 1\n", "  replicas: 010\n", '18:16: forbidden implicit octal value "010"'),
-        ("  replicas: 1\n", "  replicas: 1\n\tpaused: true\n", "19:1: syntax error: found character"),
+        ("  replicas: 1\n", "  replicas: 1\n  replicas: 2\n", '18:3: duplication of key "replicas" in mapping'),
+        ("  replicas: 1\n", "  replicas: 1  \n", "17:14: trailing spaces"),
+        ("  replicas: 1\n", "  replicas:\n", "17:12: empty value in block mapping"),
+        ("  replicas: 1\n", "  paused: no\n", "17:11: truthy value should be one of [false, true]"),
+        ("  replicas: 1\n", "  replicas: 010\n", '17:16: forbidden implicit octal value "010"'),
+        ("  replicas: 1\n", "  replicas: 1\n\tpaused: true\n", "18:1: syntax error: found character"),
     ],
 )
 def test_yamllint_refuses_with_the_line(good: str, bad: str, said: str, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_a_warning_of_pod_security_is_a_refusal(tmp_path: Path) -> None:
 def test_a_deployment_may_not_mount_its_host(tmp_path: Path) -> None:
     outcome = ask_app("kubectl", GOOD + AGENT.replace("kind: DaemonSet", "kind: Deployment"), tmp_path)
     assert not outcome.accepted
-    assert "hostPath volumes" in outcome.message
+    assert 'restricted volume type "hostPath"' in outcome.message
 
 
 def test_a_namespace_is_labelled_anew_for_every_tree(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_server_that_ends_says_its_last_words() -> None:
-    etcd, kubectl = program("etcd", ""), program("kubectl", RELEASE)
+    etcd, kubectl = program("etcd"), program("kubectl")
     with (
         pytest.raises(ProblemsError, match=r"ended on its own \(exit \d+\); the last lines of its log") as caught,
         apiserver.cluster(apiserver.Programs(etcd, kubectl, kubectl)),
@@ -330,7 +330,7 @@ def test_a_server_that_ends_says_its_last_words() -> None:
 
 
 def test_a_cluster_leaves_no_process_and_no_folder() -> None:
-    programs = apiserver.Programs(program("etcd", ""), program("kube-apiserver", RELEASE), program("kubectl", RELEASE))
+    programs = apiserver.Programs(program("etcd"), program("kube-apiserver"), program("kubectl"))
     with apiserver.cluster(programs) as made:
         assert made.kubectl("get", "--raw=/readyz").stdout == "ok"
     assert [server.process.returncode is not None for server in made.servers] == [True, True]

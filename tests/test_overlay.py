@@ -254,8 +254,9 @@ def test_included_files_add_names_that_know_their_file(folder: Path) -> None:
     )
     assert both.data["teams"] == {"a": {}, "web": {"x": 2}}
     assert both.base.data["teams"] == {"a": {}, "web": {"x": 1}}
+    assert list(both.base.data["teams"]) == ["a", "web"]
     assert both.base.spot(("teams", "web", "x")) == ("web.yaml", 2, 12)
-    assert both.spot(("teams", "web", "x")) == ("profiles/p.yaml", 1, 19)
+    assert both.spot(("teams", "web", "x")) == ("profiles/p.yaml", 1, 18)
     assert both.spot(("teams", "web", "y")) == ("web.yaml", 2, 3)
 
 

@@ -59,12 +59,21 @@ def shipped(contexts: Mapping[str, Mapping[str, Any]]) -> dict[str, Alert]:
     return {key: alert for name in contexts for key, alert in expanded(name, contexts).alerts.items()}
 
 
+def recordings(contexts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {key: record.query for name in contexts for key, record in expanded(name, contexts).records.items()}
+
+
 ALERTS = shipped(EVERYTHING)
+RECORDED = recordings(EVERYTHING)
 PER_AGENT = [*ALERTS.items(), *((key, alert) for key, alert in shipped(ALLOY).items() if alert != ALERTS[key])]
 
 
 def questions(alert: Alert) -> str:
     return alert.query or alert.expr or ""
+
+
+def metrics(query: str) -> set[str]:
+    return {name for name, _ in promql.metrics(promql.parse(query))}
 
 
 def each_alert(alerts: list[tuple[str, Alert]]) -> pytest.MarkDecorator:
@@ -130,12 +139,14 @@ def test_every_declared_queue_is_missed_by_name() -> None:
     ]
 
 
-@pytest.mark.parametrize(("contexts", "prefix"), [(EVERYTHING, "promtail_"), (ALLOY, "loki_")], ids=["promtail", "alloy"])
+@pytest.mark.parametrize(
+    ("contexts", "prefix"), [(EVERYTHING, "promtail_"), (ALLOY, "loki_")], ids=["promtail", "alloy"]
+)
 def test_alerts_on_the_agent_read_the_metrics_of_the_declared_agent(
     contexts: Mapping[str, Mapping[str, Any]], prefix: str
 ) -> None:
     agents = [alert for alert in shipped(contexts).values() if alert.group == "log-pipeline-agent"]
-    names = {name for alert in agents for name, _ in promql.metrics(promql.parse(questions(alert)))} - {"up"}
+    names = set().union(*(metrics(questions(alert)) for alert in agents)) - {"up"}
     assert len(names) == 5
     assert all(name.startswith(prefix) for name in names)
 
@@ -194,9 +205,10 @@ def test_the_owner_of_an_alert_is_read_from_a_label_of_its_result(alert: Alert) 
 @each_alert(PER_AGENT)
 def test_no_alert_keeps_the_labels_that_every_rule_sets_itself(alert: Alert) -> None:
     # Two results that differ only in a label which the rule overwrites fail the evaluation of the whole rule.
-    survivors = promql.survivors(promql.parse(questions(alert)))
-    kept = {label for label in ("cluster", "namespace", "pod", "severity", "service") if allows(survivors, label)}
-    assert kept == set() or questions(alert).startswith(("loki:", "absent"))
+    question = RECORDED.get(questions(alert), questions(alert))
+    survivors = promql.survivors(promql.parse(question))
+    set_by_rules = ("cluster", "namespace", "severity", "service", "team")
+    assert [label for label in (*set_by_rules, "pod", "instance") if allows(survivors, label)] == []
 
 
 @each_alert(PER_AGENT)
@@ -235,7 +247,11 @@ def test_every_alert_but_the_heartbeat_has_examples() -> None:
 @each_alert(PER_AGENT)
 def test_the_series_of_an_example_are_equally_long_and_tests_stay_short(alert: Alert) -> None:
     examples = alert.examples
-    lengths = [{ruletests.samples(v) for v in part.values()} for part in (examples.fires, examples.silent)] if examples else []
+    lengths = (
+        [{ruletests.samples(v) for v in part.values()} for part in (examples.fires, examples.silent)]
+        if examples
+        else []
+    )
     assert all(len(found) <= 1 for found in lengths)
     assert sum(map(max, filter(None, lengths))) < 400
 
@@ -248,17 +264,11 @@ def test_the_series_of_an_example_carry_the_labels_of_a_scrape(alert: Alert) -> 
         assert {"cluster", "namespace", "app", "pod", "container"} <= labels
 
 
-@each_alert(PER_AGENT)
-def test_the_series_of_an_example_are_metrics_that_the_alert_reads(alert: Alert) -> None:
-    recorded = {
-        name: query for contexts in (EVERYTHING, ALLOY) for name, query in _recorded(contexts)
-    }  # a recording stands for what it reads
-    read = {name for name, _ in promql.metrics(promql.parse(questions(alert)))}
-    read |= {name for key in read & set(recorded) for name, _ in promql.metrics(promql.parse(recorded[key]))}
-    series = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
-    assert {selector.partition("{")[0] for selector in series} <= read | {"loki_process_custom_log_bytes_total"}
-
-
-def _recorded(contexts: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for key, record in expanded("log-pipeline", contexts).records.items():
-        yield key, record.query
+@pytest.mark.parametrize("contexts", [EVERYTHING, ALLOY], ids=["promtail", "alloy"])
+def test_the_series_of_an_example_are_metrics_that_the_alert_reads(contexts: Mapping[str, Mapping[str, Any]]) -> None:
+    recorded = recordings(contexts)
+    for alert in shipped(contexts).values():
+        read = metrics(questions(alert))
+        read |= {name for key in read & set(recorded) for name in metrics(recorded[key])}
+        series = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
+        assert {selector.partition("{")[0] for selector in series} <= read

@@ -69,5 +69,5 @@ def log_entry_schema(declaration: Declaration) -> dict[str, Any]:
 
 def _place(properties: dict[str, Any], where: list[str], schema: dict[str, Any]) -> None:
     for key in where[:-1]:
-        properties = properties.setdefault(key, {"type": "object", "properties": {}}).setdefault("properties", {})
-    properties[where[-1]] = schema
+        properties = properties.setdefault(key, {"type": "object"}).setdefault("properties", {})
+    properties[where[-1]] = properties.get(where[-1], {}) | schema

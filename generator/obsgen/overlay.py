@@ -29,7 +29,7 @@ def add(target: Mapping[str, Any], included: Mapping[str, Any]) -> dict[str, Any
     both = dict(target)
     for section, names in included.items():
         own = target.get(section, {})
-        both[section] = {**names, **own} if isinstance(own, Mapping) and isinstance(names, Mapping) else own
+        both[section] = {**own, **names} if isinstance(own, Mapping) and isinstance(names, Mapping) else own
     return both
 
 

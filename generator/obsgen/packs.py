@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -75,17 +75,36 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
 """Pack → what its template `packs/NAME.yaml.j2` may see. `None` where the objective is not declared: then no alert guards it."""
 
 
-def expand(declaration: Declaration, template: Callable[[str, Mapping[str, Any]], str]) -> Mapping[str, Expanded]:
-    """Each declared pack with the declaration's tuning merged over it; an alert that the declaration defines itself is left out.
+def shipped(declaration: Declaration, template: Callable[[str, Mapping[str, Any]], str]) -> dict[str, Any]:
+    """What each declared pack's template says of this declaration; `template` renders a pack from its name and context."""
+    return {
+        name: yaml.load(
+            template(name, {key: value(declaration) for key, value in CONTEXT[name].items()}),
+            Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+        )
+        for name in declaration.packs
+        if name in CONTEXT
+    }
 
-    `template` renders a pack's text from its name and context.
+
+def tuned(packs: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The packs with what each layer says of them merged over, the declaration first.
+
+    Layer by layer, because a profile's `null` removes the shipped alert and not only the declaration's tuning of it.
     """
-    return {name: _tuned(declaration, name, template) for name in declaration.packs if name in CONTEXT}
+    for layer in layers:
+        said = {name: pack for name, pack in (layer.get("packs") or {}).items() if pack}
+        packs = {name: merge(pack, said.get(name, {})) for name, pack in packs.items()}
+    return dict(packs)
 
 
-def _tuned(declaration: Declaration, name: str, template: Callable[[str, Mapping[str, Any]], str]) -> Expanded:
-    context = {key: value(declaration) for key, value in CONTEXT[name].items()}
-    shipped = yaml.load(template(name, context), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    tuned = merge(shipped, {"alerts": dict(declaration.packs[name].alerts)})
-    alerts = {key: value for key, value in (tuned.get("alerts") or {}).items() if key not in declaration.alerts}
-    return msgspec.convert({**tuned, "alerts": alerts}, Expanded)
+def expand(packs: Mapping[str, Any], declared: Container[str]) -> dict[str, Expanded]:
+    """The packs, typed; an alert that the declaration defines itself is left out."""
+    return {
+        name: msgspec.convert({**pack, "alerts": _undeclared(pack.get("alerts") or {}, declared)}, Expanded)
+        for name, pack in packs.items()
+    }
+
+
+def _undeclared(alerts: Mapping[str, Any], declared: Container[str]) -> dict[str, Any]:
+    return {name: alert for name, alert in alerts.items() if name not in declared}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from . import model, packs, render, rules
 from .artifacts import Plan, artifacts
 from .assets import SCHEMAS
+from .document import Path, Spot
 from .overlay import Layers
 from .problem import Problem, ProblemsError
 from .shape import check_shape
@@ -31,14 +33,21 @@ def schema(name: str) -> Any:
     return json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
 
 
-def load(config: Path, profile: str) -> Declared:
+def load(config: FilePath, profile: str) -> Declared:
     """The declaration with a profile over it, its shape right. Raises ProblemsError with every problem of syntax and shape."""
     layers = stack(config, profile, config.parent / "profiles")
     problems = shape(layers)
     if problems:
         raise ProblemsError(problems)
     declaration = model.declaration(layers.data, schema("observability"))
-    return Declared(layers, _plan(layers, declaration, profile))
+    shipped = packs.shipped(declaration, render.pack)
+    tuned = packs.tuned(shipped, [document.data for document in layers.documents])
+    problems = tuning(layers, tuned)
+    if problems:
+        raise ProblemsError(problems)
+    expanded = packs.expand(tuned, declaration.alerts)
+    sources = tuple(document.file for document in (*layers.documents, *layers.included))
+    return Declared(layers, Plan(declaration, profile, sources, expanded, rules.groups(declaration, expanded)))
 
 
 def shape(layers: Layers) -> list[Problem]:
@@ -52,10 +61,18 @@ def shape(layers: Layers) -> list[Problem]:
     return sorted(set(problems))
 
 
-def _plan(layers: Layers, declaration: model.Declaration, profile: str) -> Plan:
-    expanded = packs.expand(declaration, render.pack)
-    sources = tuple(document.file for document in (*layers.documents, *layers.included))
-    return Plan(declaration, profile, sources, expanded, rules.groups(declaration, expanded))
+def tuning(layers: Layers, tuned: Mapping[str, Any]) -> list[Problem]:
+    """What the schema says of a pack's alerts once they are tuned, told where the tuning was written."""
+    whole = schema("observability")
+    alerts = {"$schema": whole["$schema"], "$defs": whole["$defs"], "additionalProperties": {"$ref": "#/$defs/alert"}}
+    found: list[Problem] = []
+    for name in tuned:
+
+        def spot(path: Path, key: bool = False, name: str = name) -> Spot:
+            return layers.spot(("packs", name, "alerts", *path), key)
+
+        found += check_shape(tuned[name].get("alerts") or {}, spot, alerts)
+    return sorted(set(found))
 
 
 def texts(declared: Declared) -> dict[str, str]:

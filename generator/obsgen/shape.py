@@ -122,6 +122,9 @@ def _unknown(path: Path, name: str, known: Iterable[str]) -> _Finding:
 
 def _required(case: _Case) -> Iterator[_Finding]:
     name = case.error.kind.property
+    if message := case.schemas[-1].get("x-message"):
+        yield _Finding(case.path, True, "shape/required", message, "")
+        return
     shown = example(case.root, [properties(case.root, case.schemas[::-1]).get(name, {})])
     remedy = "add it" if shown is None else f"add for example `{name}: {flow(shown)}`"
     yield _Finding((*case.path, name), False, "shape/required", f"{name!r} is missing", remedy)
@@ -143,6 +146,9 @@ def _not_allowed(path: Path, fact: str, remedy: str = "leave it out") -> _Findin
 
 
 def _not(case: _Case) -> Iterator[_Finding]:
+    if message := case.schemas[-1].get("x-message"):
+        yield _not_allowed(case.path, message, "")
+        return
     schema = case.error.kind.schema
     names = schema.get("required", []) if isinstance(schema, dict) else []
     if len(names) > 1:

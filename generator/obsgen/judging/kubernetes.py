@@ -79,8 +79,11 @@ def _yamllint(text: Text, program: Path, work: Path) -> Outcome:
     from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
     found = linter.run(text.text, YamlLintConfig(YAMLLINT))
-    lines = [f"{one.line}:{one.column}: {one.desc} ({one.rule or 'syntax'})" for one in found]
-    return _outcome(lines)
+    return _outcome([f"{one.line}:{one.column}: {_said(one.desc, one.rule)}" for one in found])
+
+
+def _said(fact: str, rule: str | None) -> str:
+    return f"{fact} ({rule})" if rule and not fact.endswith(f"({rule})") else fact
 
 
 def _outcome(refusals: Sequence[str]) -> Outcome:

@@ -1,0 +1,139 @@
+"""What Promtail says of its configuration, and what its pipeline makes of log lines of the declared standard.
+
+Not exercised: discovery and relabelling (on stdin only the pipeline of the first scrape configuration runs, without a pod's labels),
+structured metadata (printed by no flag), sending, positions (a dry run never writes them).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .. import agent
+from ..artifacts import Plan
+from ..contract import path
+from ..model import Declaration
+from . import texts
+from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal
+
+_SYNTAX = ("-check-syntax", "-config.file=promtail.yaml")
+# it would listen on the declared port, on stdin too
+_DRY_RUN = ("--stdin", "--dry-run", "--server.disable=true", "--config.file=promtail.yaml")
+
+
+def tasks(files: Mapping[str, str], plan: Plan) -> Iterator[Task]:
+    """Promtail reads its configuration, then ships lines of the declared standard, and lines that break it, to the screen."""
+    for config in texts.configs(files, "promtail.yaml"):
+        yield Task("promtail", "promtail", config.name, (config,), _SYNTAX, partial(_check, config))
+        samples = tuple(sample_lines(plan.declaration))
+        lines = Text("samples.log", "".join(sample.line for sample in samples))
+        expected = Text("expected.json", json.dumps([[sample.entry, dict(sample.labels)] for sample in samples]))
+        labels = frozenset(agent.stored(plan.declaration, "label"))
+        run = partial(_ship, config, lines, samples, labels)
+        yield Task("promtail", "promtail", f"{config.name}: sample lines", (config, lines, expected), _DRY_RUN, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A line as the container runtime writes it, the entry it must become, and the labels that entry must carry."""
+
+    what: str
+    line: str
+    entry: str
+    labels: Mapping[str, str]
+
+
+def sample_lines(declaration: Declaration) -> Iterator[Sample]:
+    """A line at each declared level and one in lower case; one cut in two; then a foreign level, none, and no JSON at all."""
+    levels = declaration.logging.levels
+    for level in levels:
+        yield _sample(declaration, f"a line at {level}", level, level)
+    yield _sample(declaration, "a level in lower case", levels[0].lower(), levels[0])
+    yield _sample(declaration, "a line in two parts", levels[0], levels[0], cut=40)
+    yield _sample(declaration, "a level that is not declared", "user 77", "UNKNOWN")
+    yield _sample(declaration, "a line without a level", None, "UNKNOWN")
+    no_json = "panic: runtime error"
+    unknown = {"level": "UNKNOWN"} if "level" in agent.stored(declaration, "label") else {}
+    yield Sample("a line that is no JSON", _framed(declaration, no_json), no_json, unknown)
+
+
+def _sample(declaration: Declaration, what: str, level: str | None, expected: str, cut: int = 0) -> Sample:
+    entry = _entry(declaration, level)
+    values = {name: f"the-{name}" for name in agent.stored(declaration, "label")}
+    labels = {**values, **({"level": expected} if "level" in values else {})}
+    return Sample(what, _framed(declaration, entry, cut), entry, labels)
+
+
+def _entry(declaration: Declaration, level: str | None) -> str:
+    line: dict[str, Any] = {}
+    for name, field in declaration.logging.fields.items():
+        value = level if name == "level" else _VALUES.get(field.type, f"the-{name}")
+        if value is not None:
+            _place(line, path(name, field), value)
+    return json.dumps(line)
+
+
+_VALUES: Mapping[str, Any] = {"number": 12.5, "boolean": True, "object": {}}
+
+
+def _place(line: dict[str, Any], where: list[str], value: Any) -> None:
+    for key in where[:-1]:
+        line = line.setdefault(key, {})
+    line.setdefault(where[-1], value)
+
+
+def _framed(declaration: Declaration, entry: str, cut: int = 0) -> str:
+    """The runtime's lines of an entry; the agent of `output: compose` reads Docker's API, where lines arrive bare."""
+    if declaration.output == "compose":
+        return f"{entry}\n"
+    parts = [("P", entry[:cut])] if cut else []
+    return "".join(
+        f"2025-10-01T02:03:04.000000005Z stdout {flag} {part}\n" for flag, part in [*parts, ("F", entry[cut:])]
+    )
+
+
+def _check(config: Text, program: Path, work: Path) -> Outcome:
+    lay_out(work, [config])
+    return outcome(ask(program, _SYNTAX, work))
+
+
+def _ship(
+    config: Text, lines: Text, samples: tuple[Sample, ...], labels: frozenset[str], program: Path, work: Path
+) -> Outcome:
+    lay_out(work, [config])
+    answer = ask(program, _DRY_RUN, work, stdin=lines.text)
+    if answer.code:
+        return Outcome(False, refusal(answer))
+    shipped = list(entries(answer.stdout))
+    if len(shipped) != len(samples):
+        return Outcome(False, f"{len(samples)} lines went in, {len(shipped)} came out")
+    pairs = zip(samples, shipped, strict=True)
+    said = [f"{sample.what}: {fact}" for sample, entry in pairs for fact in _faults(sample, entry, labels)]
+    return Outcome(not said, "\n".join(said))
+
+
+def entries(printed: str) -> Iterator[tuple[dict[str, str], str]]:
+    """(labels, line) of each entry that a dry run printed (its form in 3.6)."""
+    for line in printed.splitlines():
+        if entry := re.fullmatch(r"\d{4}-\d\d-\d\dT\S+?\{(.*?)\}\t(.*)", line):
+            yield {name: ast.literal_eval(f'"{value}"') for name, value in _LABEL.findall(entry[1])}, entry[2]
+
+
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+def _faults(sample: Sample, entry: tuple[dict[str, str], str], allowed: frozenset[str]) -> Iterator[str]:
+    labels, line = entry
+    if line != sample.entry:
+        yield f"became {line!r}"
+    for name in sorted(labels.keys() - allowed):
+        yield f"label {name}={labels[name]!r} is not declared: each of its values would be a stream"
+    for name, value in sample.labels.items():
+        if labels.get(name) != value:
+            yield f"label {name} is {labels[name]!r}, not {value!r}" if name in labels else f"label {name} is missing"
