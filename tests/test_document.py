@@ -43,7 +43,7 @@ BROKEN_FILES = {
     "latin1.yaml": ["2:16: the byte 0xDF is not UTF-8 (save the file as UTF-8) [yaml/not-utf-8]"],
     "utf8-mark-then-latin1.yaml": ["1:7: the byte 0xE9 is not UTF-8 (save the file as UTF-8) [yaml/not-utf-8]"],
     "control.yaml": [
-        "2:11: the control character U+0007 is not allowed in YAML, as are 1 more "
+        "2:11: the control character U+0007 is not allowed in YAML; 1 more follow "
         "(delete it, or write it as an escape in double quotes) [yaml/control-character]"
     ],
     "line-separator.yaml": [
@@ -411,6 +411,23 @@ def quoted(value: Any) -> str:
 @given(st.dictionaries(TEXT, VALUES, max_size=5))
 def test_whatever_is_written_in_quotes_is_read_back(data: dict[str, Any]) -> None:
     assert parse(quoted(data).encode(), "o.yaml").data == data
+
+
+YAML_PIECES = st.lists(
+    st.sampled_from([*"a1:-?[]{}&*!|>'\"%@`#,~<=. \t\n\\", "  ", ": ", "- ", "\n  ", "no", "{{ ", "é", "<<: "])
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.binary(max_size=40) | YAML_PIECES.map(lambda pieces: "".join(pieces).encode()))
+def test_no_file_brings_anything_but_data_or_problems(raw: bytes) -> None:
+    try:
+        document = parse(raw, "o.yaml")
+    except ProblemsError as error:
+        assert error.problems == sorted(error.problems)
+        assert all(problem.fact and re.fullmatch("[a-z]+/[a-z0-9-]+", problem.rule) for problem in error.problems)
+    else:
+        assert document.data == yaml.load(raw, Loader=yaml_reader.LOADER)
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

@@ -184,6 +184,11 @@ def test_yamllint_reads_the_yaml_inside_a_configmap(tmp_path: Path) -> None:
     )
 
 
+def test_an_empty_value_in_a_configuration_is_left_to_its_server(tmp_path: Path) -> None:
+    outcomes = ask("yamllint", tree(GOOD.replace("port: 8080", "port:")), tmp_path)
+    assert outcomes["app.yaml#web-config/web.yaml"] == ACCEPTED
+
+
 def test_a_tree_without_kustomization_is_only_linted() -> None:
     assert {task.judge for task in kubernetes.tasks({"compose.yaml": "services: {}\n"}, plan())} == {"yamllint"}
 
@@ -305,10 +310,18 @@ def test_a_deployment_may_not_mount_its_host(tmp_path: Path) -> None:
 
 
 def test_a_namespace_is_labelled_anew_for_every_tree(tmp_path: Path) -> None:
-    here = (GOOD + AGENT).replace("namespace: agents", "namespace: shop")
+    here = AGENT.replace("namespace: agents", "namespace: shop").removeprefix("---\n")
     assert ask_app("kubectl", here, tmp_path / "agent in the namespace") == ACCEPTED
     assert not ask_app("kubectl", UNSAFE, tmp_path / "restricted again").accepted
     assert ask_app("kubectl", here, tmp_path / "agent again") == ACCEPTED
+
+
+def test_what_shares_the_namespace_of_the_agent_is_held_to_restricted_all_the_same(tmp_path: Path) -> None:
+    beside = AGENT.replace("namespace: agents", "namespace: shop")
+    assert ask_app("kubectl", GOOD + beside, tmp_path / "good") == ACCEPTED
+    outcome = ask_app("kubectl", UNSAFE + beside, tmp_path / "unsafe")
+    assert not outcome.accepted
+    assert 'would violate PodSecurity "restricted:latest"' in outcome.message
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
@@ -335,6 +348,15 @@ def test_a_cluster_leaves_no_process_and_no_folder() -> None:
         assert made.kubectl("get", "--raw=/readyz").stdout == "ok"
     assert [server.process.returncode is not None for server in made.servers] == [True, True]
     assert not made.home.exists()
+
+
+def test_a_server_that_is_killed_meanwhile_is_no_refusal() -> None:
+    programs = apiserver.Programs(program("etcd"), program("kube-apiserver"), program("kubectl"))
+    with apiserver.cluster(programs) as made:
+        made.servers[-1].process.kill()
+        made.servers[-1].process.wait()
+        with pytest.raises(ProblemsError, match=r"kube-apiserver: ended on its own \(exit -9\); the last lines"):
+            made.label({"shop": "restricted"})
 
 
 def test_pod_security_is_restricted_but_for_the_namespace_of_the_agent() -> None:

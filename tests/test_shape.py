@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from obsgen.document import parse
 from obsgen.overlay import Layers
@@ -167,15 +171,21 @@ WRONG = {
     "channels:\n  a: {type: slack, channel: x, to: y}": (
         "2:32: unknown key 'to' (known here: 'type', 'channel', 'title') [shape/unknown-key]"
     ),
+    "channels:\n  a: {type: slack, channel: x, chanel: y}": (
+        "2:32: unknown key 'chanel' (known here: 'type', 'channel', 'title') [shape/unknown-key]"
+    ),
     "open:\n  type: s3\n  bukket: x": "3:3: unknown key 'bukket' (did you mean 'bucket'?) [shape/unknown-key]",
     "open:\n  bucket: x": "1:1: 'type' is missing (add for example `type: s3`) [shape/required]",
-    "open: {type: file, bucket: x}": "1:20: unknown key 'bucket' (did you mean 'bucket'?) [shape/unknown-key]",
+    "open: {type: file, bucket: x}": "1:20: 'bucket' is not allowed here (leave it out) [shape/not-allowed]",
     "redis: {deploy: false}": "1:1: 'address' is missing (add it) [shape/required]",
     "redis: {size: 1Gi}": "1:1: 'deploy' is missing (add it) [shape/required]",
     "redis: {deploy: true, size: 1Gi, address: a}": (
         "1:23: 'address' and 'size' cannot stand together (leave one of them out) [shape/not-allowed]"
     ),
-    "redis: {deploy: false, address: a, size: 1Gi}": "1:36: 'size' is not allowed here (leave it out) [shape/not-allowed]",
+    "redis: {deploy: false, size: 1Gi}": [
+        "1:1: 'address' is missing (add it) [shape/required]",
+        "1:24: 'size' is not allowed here (leave it out) [shape/not-allowed]",
+    ],
     "page: default": "1:7: 'default' is not allowed here (this word is reserved) [shape/not-allowed]",
     "alert: {expr: a, query: b}": (
         "1:18: only one of 'expr', 'query' can be given (leave the others out) [shape/not-allowed]"
@@ -261,3 +271,22 @@ def test_routes_below_prefix_items_and_patterns_are_found() -> None:
         "1:11: 'x' is not valid (for example 'ab') [shape/pattern]",
         "2:7: 'x' is not valid (for example 'bc') [shape/pattern]",
     ]
+
+
+NAMES = st.sampled_from([*SCHEMA["properties"], *SCHEMA["$defs"], "type", "to", "expr", "size", "x"])
+ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([None, True, 0, 7, 1.5, "", "7d", "slack", "s3", "Observability"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANYTHING)
+def test_whatever_the_data_each_place_has_one_problem_and_a_sentence(data: Any) -> None:
+    document = parse(json.dumps(data) if isinstance(data, dict) else json.dumps({"open": data}), "o")
+    problems = check_shape(document.data, document.spot, SCHEMA)
+    assert bool(problems) is not jsonschema_rs.is_valid(SCHEMA, document.data)
+    assert all(problem.line and problem.fact and "\n" not in str(problem) for problem in problems)
+    wrong_type = [(problem.line, problem.column) for problem in problems if problem.rule == "shape/type"]
+    assert len(wrong_type) == len(set(wrong_type))

@@ -244,7 +244,7 @@ ROWS: tuple[Row, ...] = (
             "alertmanager": lambda v: v.d.alertmanager,
             "image": _image("prometheus"),
             "prometheus": lambda v: v.d.prometheus,
-            "rule_maps": lambda v: [name for name, _ in _rule_maps(v)],
+            "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
             "targets": _scraped,
         },
         when=lambda p: p.declaration.prometheus.deploy,

@@ -139,8 +139,8 @@ def _unexpected_character(query: str, at: int) -> QueryError:
 def _unexpectedtoken_of(query: str, error: lark.UnexpectedToken) -> QueryError:
     token, expected = error.token, error.accepts or error.expected
     if token.type == "$END":
-        start = len(query.rstrip())
-        return QueryError("the query ends too early" if start else "the query is empty", start, 0)
+        empty = re.fullmatch(r"(?:\s|#[^\n]*)*", query)
+        return QueryError("the query is empty" if empty else "the query ends too early", len(query.rstrip()), 0)
     hint = ""
     if "RANGE" in expected and token.type == "RPAR":
         hint = ": a range such as [5m] is missing"
@@ -236,8 +236,14 @@ def _range_aggregation(tree: Tree[Token], reading: Reading) -> _Side:
     _check_range_aggregation(name, number, part_of(span, "unwrap") is not None, grouping is not None)
     matchers = reading.pipeline(span.children)
     if name.lower() == "absent_over_time":
-        return _Side(Labels(frozenset(m.name for m in matchers if m.op == "=")), conditional=True)
+        return _Side(_labels_of_absent(matchers), conditional=True)
     return _Side(_grouped(ANY, grouping, ANY))
+
+
+def _labels_of_absent(matchers: tuple[Matcher, ...]) -> Labels:
+    """absent_over_time() invents labels from equality matchers, where a name has no second matcher (3.7.6)."""
+    names = [matcher.name for matcher in matchers]
+    return Labels(frozenset(m.name for m in matchers if m.op == "=" and names.count(m.name) == 1))
 
 
 def _check_range_aggregation(name: Token, number: bool, unwrap: bool, grouping: bool) -> None:

@@ -6,6 +6,7 @@ import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import relpath
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -46,7 +47,8 @@ def load(config: FilePath, profile: str) -> Declared:
     if problems:
         raise ProblemsError(problems)
     expanded = packs.expand(tuned, declaration.alerts)
-    sources = tuple(document.file for document in (*layers.documents, *layers.included))
+    # from the declaration's folder, so that a header is the same wherever the command was typed
+    sources = tuple(relpath(document.file, config.parent) for document in (*layers.documents, *layers.included))
     return Declared(layers, Plan(declaration, profile, sources, expanded, rules.groups(declaration, expanded)))
 
 

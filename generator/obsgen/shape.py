@@ -67,9 +67,11 @@ def _only_required(branch: list[Any]) -> bool:
 def _one_a_place(findings: list[_Finding]) -> list[_Finding]:
     """A value of the wrong type has no other problem; a key that is misspelt is not missing too."""
     misspelt = {(*finding.path[:-1], finding.meant) for finding in findings if finding.meant}
+    mistyped = {finding.path for finding in findings if finding.rule == "shape/type"}
     first: dict[tuple[Path, bool], _Finding] = {}
-    for finding in sorted(findings, key=lambda finding: finding.rule != "shape/type"):
-        if finding.rule != "shape/required" or finding.path not in misspelt:
+    for finding in findings:
+        implied = finding.rule == "shape/required" and finding.path in misspelt
+        if finding.rule == "shape/type" or not (implied or mistyped & {finding.path, finding.path[:-1]}):
             first.setdefault((finding.path, finding.key), finding)
     return list(first.values())
 
@@ -102,7 +104,7 @@ def _findings(error: Any, root: Schema, errors: list[Any]) -> Iterable[_Finding]
 
 def _additional(case: _Case) -> Iterator[_Finding]:
     known = case.schemas[-1].get("properties", {})
-    return (_unknown(case.path, name, known) for name in case.error.kind.unexpected)
+    return (_unknown(case, name, known) for name in case.error.kind.unexpected)
 
 
 def _unevaluated(case: _Case) -> Iterator[_Finding]:
@@ -110,14 +112,17 @@ def _unevaluated(case: _Case) -> Iterator[_Finding]:
     known = properties(case.root, case.schemas)
     others = (other for other in case.errors if other is not case.error)
     alone = not any(tuple(other.instance_path[: len(case.path)]) == case.path for other in others)
-    return (_unknown(case.path, name, known) for name in case.error.kind.unexpected if alone or name not in known)
+    for name in case.error.kind.unexpected:
+        if name not in known:
+            yield _unknown(case, name, known)
+        elif alone:
+            yield _not_allowed((*case.path, name), f"{name!r} is not allowed here")
 
 
-def _unknown(path: Path, name: str, known: Iterable[str]) -> _Finding:
-    names = list(known)
-    meant = did_you_mean(name, names)
-    remedy = f"did you mean {meant!r}?" if meant else listed("known here: ", names)
-    return _Finding((*path, name), True, "shape/unknown-key", f"unknown key {name!r}", remedy, meant)
+def _unknown(case: _Case, name: str, known: Iterable[str]) -> _Finding:
+    meant = did_you_mean(name, [other for other in known if other not in case.error.instance])
+    remedy = f"did you mean {meant!r}?" if meant else listed("known here: ", list(known))
+    return _Finding((*case.path, name), True, "shape/unknown-key", f"unknown key {name!r}", remedy, meant)
 
 
 def _required(case: _Case) -> Iterator[_Finding]:
@@ -179,7 +184,7 @@ def _no_branch(case: _Case) -> Iterator[_Finding]:
     if types:
         words = type_words(value, list(dict.fromkeys(types)), case.schemas, case.root)
         yield _Finding(case.path, False, "shape/type", *words)
-    elif names and not inner:
+    elif names and not inner and isinstance(value, dict):
         given = [name for name in names if name in value]
         yield _not_allowed((*case.path, given[-1]), f"only one of {quoted(given)} can be given", "leave the others out")
     elif names:

@@ -58,7 +58,7 @@ def unseen(text: str, shown: str) -> list[Problem]:
     line, column = _place(text, found.start())
     code = f"U+{ord(found[0]):04X}"
     more = len(_UNSEEN.findall(text)) - 1
-    others = f", as are {more} more" if more else ""
+    others = f"; {more} more follow" if more else ""
     if found[0] in "\x85\u2028\u2029":
         fact, rule = f"the character {code} is a line break in YAML 1.1 only", "yaml/line-separator"
     else:

@@ -14,7 +14,7 @@ import yaml
 from ..artifacts import Plan
 from ..problem import Problem, ProblemsError
 from . import apiserver, tools
-from .task import Outcome, Task, Text, ask, refusal
+from .task import Answer, Outcome, Task, Text, ask, refusal
 from .texts import texts
 
 ACCEPTED = Outcome(True)
@@ -29,23 +29,25 @@ rules:
   comments: {level: error}
   comments-indentation: {level: error}
   document-start: disable
-  empty-values: enable
   indentation: {spaces: 2, indent-sequences: consistent}
   line-length: disable
   octal-values: enable
   truthy: {check-keys: false, level: error}
 """
+# In a manifest an empty value is a field that is silently not set; Promtail's `labels:` and compose's `volumes:` mean it.
+MANIFESTS = f"{YAMLLINT}  empty-values: enable\n"
 
 
 def tasks(files: Mapping[str, str], plan: Plan) -> Iterator[Task]:
     """Every question about rendered files that yamllint, kubernetes-validate, kustomize and kube-apiserver answer."""
+    manifests = [Text(path, files[path]) for path in _resources(files.get(INDEX, "")) if path in files]
     for text in texts(files):
         if text.name.endswith((".yaml", ".yml")):
-            yield Task("yamllint", "", text.name, (text,), (), partial(_yamllint, text))
+            rules = MANIFESTS if text in manifests else YAMLLINT
+            yield Task("yamllint", "", text.name, (text,), (), partial(_yamllint, text, rules))
     if INDEX not in files:
         return
     target = plan.declaration.versions.kubernetes
-    manifests = [Text(path, files[path]) for path in _resources(files[INDEX]) if path in files]
     yield from _schema_tasks(manifests, target)
     tree = (Text(INDEX, files[INDEX]), *manifests)
     yield Task("kustomize", "kustomize", INDEX, tree, ("build", "."), partial(_kustomize, tree))
@@ -74,11 +76,11 @@ def _named(one: Mapping[str, Any]) -> str:
 # yamllint
 
 
-def _yamllint(text: Text, program: Path, work: Path) -> Outcome:
+def _yamllint(text: Text, rules: str, program: Path, work: Path) -> Outcome:
     from yamllint import linter  # type: ignore[import-untyped]
     from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
-    found = linter.run(text.text, YamlLintConfig(YAMLLINT))
+    found = linter.run(text.text, YamlLintConfig(rules))
     return _outcome([f"{one.line}:{one.column}: {_said(one.desc, one.rule)}" for one in found])
 
 
@@ -168,7 +170,9 @@ def _written(one: Mapping[str, Any]) -> tuple[str, str]:
 
 # kube-apiserver
 
-APPLY = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-k", ".")
+SERVER_SIDE = ("apply", "--server-side", "--dry-run=server", "--validate=strict")
+APPLY = (*SERVER_SIDE, "-k", ".")
+_RESTRICTED = "obsgen-restricted"
 
 
 def _kubectl(tree: Sequence[Text], target: str, program: Path, work: Path) -> Outcome:
@@ -176,9 +180,17 @@ def _kubectl(tree: Sequence[Text], target: str, program: Path, work: Path) -> Ou
     objects = [one for text in tree[1:] for one in _objects(text.text)]
     cluster = apiserver.shared(_programs(program, target))
     with cluster.lock:
-        cluster.label(pod_security(objects))
-        answer = cluster.kubectl(*APPLY, work=work)
-    if answer.code == 0 and "Warning" not in answer.stdout + answer.stderr:
+        cluster.label({**pod_security(objects), _RESTRICTED: "restricted"})
+        outcome = _taken(cluster.kubectl(*APPLY, work=work))
+        beside = neighbours(objects)
+        if outcome.accepted and beside:
+            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": beside}, default=str)
+            outcome = _taken(cluster.kubectl(*SERVER_SIDE, "-f", "-", work=work, stdin=text))
+    return outcome
+
+
+def _taken(answer: Answer) -> Outcome:
+    if answer.code == 0 and "Warning" not in answer.stderr:
         return ACCEPTED
     return Outcome(False, refusal(answer._replace(stdout="")))
 
@@ -197,6 +209,13 @@ def pod_security(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The Pod Security level of each namespace: restricted, but privileged where a DaemonSet mounts its host's paths."""
     agents = {_namespace(one) for one in objects if _reads_host(one)}
     return {space: "privileged" if space in agents else "restricted" for space in map(_namespace, objects)}
+
+
+def neighbours(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What shares an agent's privileged namespace without being one, put into a restricted namespace."""
+    agents = {_namespace(one) for one in objects if _reads_host(one)}
+    beside = [one for one in objects if _at(one, "metadata", "namespace") in agents and not _reads_host(one)]
+    return [{**one, "metadata": {**one["metadata"], "namespace": _RESTRICTED}} for one in beside]
 
 
 def _namespace(one: Mapping[str, Any]) -> str:

@@ -65,7 +65,8 @@ def sample_lines(declaration: Declaration) -> Iterator[Sample]:
 
 def _sample(declaration: Declaration, what: str, level: str | None, expected: str, cut: int = 0) -> Sample:
     entry = _entry(declaration, level)
-    values = {name: f"the-{name}" for name in agent.stored(declaration, "label")}
+    fields = declaration.logging.fields
+    values = {name: f"the-{name}" for name in agent.stored(declaration, "label") if fields[name].type == "string"}
     labels = {**values, **({"level": expected} if "level" in values else {})}
     return Sample(what, _framed(declaration, entry, cut), entry, labels)
 
@@ -73,13 +74,15 @@ def _sample(declaration: Declaration, what: str, level: str | None, expected: st
 def _entry(declaration: Declaration, level: str | None) -> str:
     line: dict[str, Any] = {}
     for name, field in declaration.logging.fields.items():
-        value = level if name == "level" else _VALUES.get(field.type, f"the-{name}")
+        value = level if name == "level" else _value(name, field.type)
         if value is not None:
             _place(line, path(name, field), value)
     return json.dumps(line)
 
 
-_VALUES: Mapping[str, Any] = {"number": 12.5, "boolean": True, "object": {}}
+def _value(name: str, of: str) -> Any:
+    values: dict[str, Any] = {"number": 12.5, "boolean": True, "object": {}}
+    return values.get(of, f"the-{name}")
 
 
 def _place(line: dict[str, Any], where: list[str], value: Any) -> None:

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-Source = Literal["OBSGEN_TOOLS", "cache", "PATH", "container"]
+Source = Literal["OBSGEN_TOOLS", "cache", "PATH", "container", "Python"]
 
 
 @dataclass(frozen=True, slots=True)
