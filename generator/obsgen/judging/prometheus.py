@@ -92,7 +92,7 @@ class Told:
 
 def _written_out(group: Group, plan: Plan, rules: Iterable[Text]) -> Iterator[Task]:
     """A test that expects nothing of each alert at a minute when it fires: promtool prints what it got instead."""
-    names = [f"{name}.yaml" for name in ruletests.rule_files(group, plan.groups_of("prometheus"))]
+    names = ruletests.rule_files(group, plan.groups_of("prometheus"))
     inputs = _among(rules, names)
     tests = _firing_tests(group)
     if not tests or len(inputs) < len(names):

@@ -74,7 +74,7 @@ def _sample(declaration: Declaration, what: str, level: str | None, expected: st
 def _entry(declaration: Declaration, level: str | None) -> str:
     line: dict[str, Any] = {}
     for name, field in declaration.logging.fields.items():
-        value = level if name == "level" else _value(name, field.type)
+        value = {"level": level, "timestamp": "2025-10-01T02:03:04.000Z"}.get(name, _value(name, field.type))
         if value is not None:
             _place(line, path(name, field), value)
     return json.dumps(line)
@@ -124,7 +124,7 @@ def _ship(
 def entries(printed: str) -> Iterator[tuple[dict[str, str], str]]:
     """(labels, line) of each entry that a dry run printed (its form in 3.6)."""
     for line in printed.splitlines():
-        if entry := re.fullmatch(r"\d{4}-\d\d-\d\dT\S+?\{(.*?)\}\t(.*)", line):
+        if entry := re.fullmatch(r"\d{4}-\d\d-\d\dT\S+?\s*\{(.*?)\}\t(.*)", line):
             yield {name: ast.literal_eval(f'"{value}"') for name, value in _LABEL.findall(entry[1])}, entry[2]
 
 
