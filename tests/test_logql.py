@@ -336,3 +336,9 @@ def test_a_variable_outside_a_range_or_string_is_refused_in_a_dashboard_too() ->
 
 def test_dollar_signs_that_are_no_variables_pass_in_rules() -> None:
     assert parse('{a=~"b$|c$"} |= "$HOME costs $5" | line_format "{{ $x := .y }}"').selectors
+
+
+def test_a_query_too_deep_to_walk_is_an_error() -> None:
+    assert len(parse(" + ".join(['rate({a="b"}[5m])'] * 150)).ranges) == 150
+    with pytest.raises(QueryError, match="nests"):
+        parse(" + ".join(['rate({a="b"}[5m])'] * 1500))

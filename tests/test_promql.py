@@ -203,3 +203,9 @@ def test_the_word_of_an_error_can_be_underlined() -> None:
     with pytest.raises(QueryError) as caught:
         parse("a +\n  foo(b)")
     assert (caught.value.offset, caught.value.length) == (6, 3)
+
+
+def test_an_expression_too_deep_to_walk_is_an_error() -> None:
+    assert shown(survivors(parse(" + ".join(["up"] * 150)))) == "*"
+    with pytest.raises(QueryError, match="nests"):
+        parse(" + ".join(["up"] * 1500))

@@ -76,8 +76,13 @@ def parse(query: str, dashboard: bool = False) -> Query:
     """
     if len(query.encode()) >= MAX_BYTES:
         raise QueryError(f"the query is longer than Loki reads ({MAX_BYTES} bytes)", 0, len(query))
-    tree = _tree(query)
-    reading = Reading(dashboard)
+    try:
+        return _read(_tree(query), Reading(dashboard))
+    except RecursionError:
+        raise QueryError("the query nests too many operations", 0, len(query)) from None
+
+
+def _read(tree: Tree[Token], reading: Reading) -> Query:
     if tree.data == "logs":
         reading.pipeline(_inside(tree).children)
         return _query(reading, None)

@@ -31,6 +31,8 @@ __all__ = [
 
 Expr = Any  # a node: AggregateExpr, BinaryExpr, Call, …; the stubs' Expr has none of their attributes
 
+# The walks below call themselves; Python allows a thousand calls, three to a level.
+MAX_DEPTH = 200
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 # Functions that compare samples within the window: they need two of them, hence a window of several scrape intervals.
 DIFFERENCES = frozenset({"rate", "irate", "increase", "delta", "idelta"})
@@ -52,9 +54,19 @@ class Window(NamedTuple):
 def parse(expr: str) -> Expr:
     """The tree of a PromQL expression; QueryError, with the place where it can be found, for one that isn't PromQL."""
     try:
-        return promql.parse(expr)
+        tree = promql.parse(expr)
     except ValueError as error:
         raise place(expr, str(error)) from None
+    if len(expr) > MAX_DEPTH and _depth(tree) > MAX_DEPTH:
+        raise QueryError(f"the expression nests more than {MAX_DEPTH} operations")
+    return tree
+
+
+def _depth(tree: Expr) -> int:
+    deepest, level = 0, [tree]
+    while level:
+        deepest, level = deepest + 1, [child for node in level for child in _children(node)]
+    return deepest
 
 
 def survivors(expr: Expr) -> Labels:

@@ -96,10 +96,8 @@ class Cluster:
     def _wait_for(self, namespace: str, level: str) -> None:
         """Pod Security admission reads labels from a cache that follows a change by some milliseconds (1.36)."""
         for _ in _until(START_SECONDS):
-            said = self.kubectl(
-                "create", "--dry-run=server", f"--namespace={namespace}", "-f", "-", stdin=_PROBE
-            ).stderr
-            if said.startswith("Warning") == (level == "restricted"):
+            answer = self.kubectl("create", "--dry-run=server", f"--namespace={namespace}", "-f", "-", stdin=_PROBE)
+            if answer.code == 0 and answer.stderr.startswith("Warning") == (level == "restricted"):
                 return
         raise _failure(self.servers[-1], f"does not take the new labels of {namespace}")
 

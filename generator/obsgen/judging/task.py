@@ -105,9 +105,9 @@ def outcome(answer: Answer) -> Outcome:
 
 
 def refusal(answer: Answer) -> str:
-    """What a judge said, stderr first; never empty."""
+    """What a judge said, stderr first, as it would say it at any time; never empty."""
     said = "\n".join(filter(None, (answer.stderr.strip(), answer.stdout.strip())))
-    return said or f"exit code {answer.code}, without a word"
+    return _TIMES.sub("", said) or f"exit code {answer.code}, without a word"
 
 
 _TIMES = re.compile(
@@ -117,11 +117,11 @@ _TIMES = re.compile(
 
 
 def _clean(said: str, program: Path, work: Path) -> str:
-    """A program's words as they would be on any machine at any time."""
+    """A program's words as they would be on any machine."""
     for machine in (f"{work.resolve()}/", f"{work}/", str(work.resolve()), str(work)):
         said = said.replace(machine, "")
     name = re.sub(r"-\d[\w.+-]*$", "", program.name)
-    return _TIMES.sub("", said.replace(str(program), name).replace(f"{program.name}: ", f"{name}: "))
+    return said.replace(str(program), name).replace(f"{program.name}: ", f"{name}: ")
 
 
 def _could_not(program: Path, fact: str) -> ProblemsError:

@@ -1,0 +1,61 @@
+"""Who is told of what."""
+
+from pathlib import Path
+
+import pytest
+
+from obsgen.artifacts import Plan
+from obsgen.road import load
+from obsgen.routing import channels, inhibited_by, receivers, routes
+from obsgen.rules import alerts
+
+FLEET = Path(__file__).parent / "fleets" / "everything" / "observability.yaml"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load(FLEET, "one").plan
+
+
+def types(plan: Plan, receiver: str) -> list[str]:
+    (found,) = [r for r in receivers(plan.declaration) if r.name == receiver]
+    return [channel["type"] for channel in found.channels]
+
+
+def test_a_severity_tells_the_default_team_through_all_its_roles(plan: Plan) -> None:
+    assert types(plan, "critical") == ["pagerduty", "slack", "email"]
+    assert types(plan, "warning") == ["slack", "email"]
+    assert types(plan, "info") == ["slack"]
+
+
+def test_a_team_is_told_through_its_own_channels_and_else_through_the_default_teams(plan: Plan) -> None:
+    assert types(plan, "critical-web") == ["webhook", "slack", "email"]
+    mine = channels(plan.declaration, ["mail"], "web")
+    assert [channel["to"] for channel in mine] == ["core@example.com"]
+
+
+def test_a_team_without_a_channel_for_a_severity_has_no_receiver_for_it(tmp_path: Path) -> None:
+    text = FLEET.read_text(encoding="utf-8").replace("      chat: {type: teams, webhook: {secret: teams-hook}}\n", "")
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "one.yaml").write_text("cluster: c\n", encoding="utf-8")
+    (tmp_path / "observability.yaml").write_text(text, encoding="utf-8")
+
+    names = {receiver.name for receiver in receivers(load(tmp_path / "observability.yaml", "one").plan.declaration)}
+
+    assert "info-mobile" not in names
+    assert "warning-mobile" in names
+
+
+def test_every_route_leads_to_a_receiver(plan: Plan) -> None:
+    names = {receiver.name for receiver in receivers(plan.declaration)}
+
+    for route in routes(plan.declaration):
+        assert {route.receiver, *(receiver for _, receiver in route.teams)} <= names
+
+
+def test_a_graver_severity_silences_only_the_same_alert_of_the_same_thing(plan: Plan) -> None:
+    graver, equal = inhibited_by(plan.declaration, (alert for _, alert in alerts(plan.declaration, plan.packs)))
+
+    assert graver == [("critical", ["warning", "info"]), ("warning", ["info"])]
+    assert equal[0] == "alertname"  # on every alert: where no label is there at all, Alertmanager finds all equal
+    assert {"app", "code"} <= set(equal)  # what FrontEndErrors is grouped by

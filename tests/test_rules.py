@@ -1,0 +1,88 @@
+"""Rules carry what routes them: severity, service, team, cluster, namespace."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from obsgen.model import Level
+from obsgen.road import load
+from obsgen.rules import Group, Rule, compare, owners
+
+FLEET = Path(__file__).parent / "fleets" / "everything" / "observability.yaml"
+
+
+@pytest.fixture(scope="module")
+def groups() -> dict[tuple[str, str], Group]:
+    return {(group.engine, group.name): group for group in load(FLEET, "one").plan.groups}
+
+
+def rules(groups: dict[tuple[str, str], Group], name: str) -> list[Rule]:
+    return [rule for group in groups.values() for rule in group.rules if rule.name == name]
+
+
+def test_each_level_is_a_rule_of_its_own_severity(groups: dict[tuple[str, str], Group]) -> None:
+    found = rules(groups, "FrontEndErrors")
+
+    assert [(rule.labels["severity"], rule.for_) for rule in found] == [
+        ("critical", "5m"),
+        ("warning", "15m"),
+        ("info", "15m"),
+    ]
+
+
+def test_every_alert_carries_the_labels_that_route_and_group_it(groups: dict[tuple[str, str], Group]) -> None:
+    for group in groups.values():
+        for rule in group.rules:
+            if rule.kind == "alert":
+                assert {"severity", "service", "team", "cluster", "namespace"} <= set(rule.labels), rule.name
+
+
+def test_an_alert_of_a_service_belongs_to_the_services_team(groups: dict[tuple[str, str], Group]) -> None:
+    (rule, *_) = rules(groups, "FrontEndErrors")
+
+    assert (rule.labels["service"], rule.labels["team"]) == ("front-end", "web")
+
+
+def test_an_owner_found_by_label_is_a_template_over_that_label(groups: dict[tuple[str, str], Group]) -> None:
+    (rule,) = rules(groups, "SlowQueries")
+
+    assert rule.labels["service"] == "{{ $labels.app }}"
+    assert rule.labels["team"] == '{{ if eq $labels.app "front-end" }}web{{ else }}core{{ end }}'
+
+
+def test_queues_belong_to_the_team_of_their_owner() -> None:
+    declaration = load(FLEET, "one").plan.declaration
+
+    assert owners(declaration, "queue") == {"orders:create": ("front-end", "web"), "plain": ("back-end", "core")}
+
+
+def test_alerts_on_logs_go_to_loki_and_the_others_to_prometheus(groups: dict[tuple[str, str], Group]) -> None:
+    assert ("loki", "logs") in groups
+    assert ("prometheus", "front_end") in groups
+    assert ("prometheus", "logs") not in groups
+
+
+def test_recordings_come_before_the_alerts_that_read_them(groups: dict[tuple[str, str], Group]) -> None:
+    for group in groups.values():
+        kinds = [rule.kind for rule in group.rules]
+        assert kinds == sorted(kinds, key=lambda kind: kind != "record"), group.name
+
+
+@pytest.mark.parametrize(
+    ("level", "end"),
+    [
+        (Level(above=10), "> 10"),
+        (Level(above=0.5), "> 0.5"),
+        (Level(below=1), "< 1"),
+        (Level(above=500_000_000_000), "> 500000000000"),
+    ],
+)
+def test_a_threshold_is_written_as_a_number_that_promql_reads(level: Level, end: str) -> None:
+    assert compare("up", level) == f"(up) {end}"
+
+
+def test_a_comment_at_the_end_of_a_query_does_not_swallow_the_threshold() -> None:
+    expr = compare("sum(\n  up\n) # all of them", Level(above=1))
+
+    assert re.search(r"\n\) > 1$", expr)
