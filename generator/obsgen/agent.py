@@ -41,7 +41,8 @@ def _jmespath(path: Iterable[str]) -> str:
 def level_template(levels: Iterable[str]) -> str:
     """Go template that gives one of the declared levels in upper case, or UNKNOWN."""
     known = " ".join(f'"{level}"' for level in levels)
-    return f"{{{{ if eq (ToUpper .Value) {known} }}}}{{{{ ToUpper .Value }}}}{{{{ else }}}}UNKNOWN{{{{ end }}}}"
+    # a line without a level has no .Value, on which ToUpper fails and the stage gives nothing at all (Promtail 3.6.15)
+    return f'{{{{ if eq (ToUpper (or .Value "")) {known} }}}}{{{{ ToUpper .Value }}}}{{{{ else }}}}UNKNOWN{{{{ end }}}}'
 
 
 def streams(declaration: Declaration) -> int:

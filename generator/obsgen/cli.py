@@ -5,6 +5,7 @@ Exit 0: nothing to say. 1: problems or differences. 2: could not run.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ _strict = click.option("--strict", is_flag=True, help="Warnings are errors.")
 @click.version_option(package_name="obsgen")
 def main() -> None:
     """One observability.yaml, rendered into what the logging, alerting and dead-letter servers read."""
+    # `verify` starts servers that are stopped at exit, and a plain SIGTERM would skip that
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _verb(function: Callable[..., int]) -> click.Command:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-_MATCHER = re.compile(r'\s*"?([A-Za-z_][A-Za-z0-9_]*)"?\s*(=~|!~|!=|=)\s*(.*?)\s*', re.DOTALL)
+from .logql_text import unquote
+from .query import QueryError
 
 
 def receivers(route: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
-    """Names of the receivers, in the tree's order.
+    """Names of the receivers, in the tree's order. ValueError for a matcher that can't be read.
 
-    As Alertmanager 0.34 does: the first child that matches takes the alert, unless it says `continue`; where no child
-    matches, the route itself does. A label that is missing equals the empty string. A receiver is inherited.
+    As Alertmanager 0.34 does (dispatch/route.go): the first child that matches takes the alert, unless it says `continue`;
+    where no child matches, the route itself does. A label that is missing equals the empty string. A receiver is inherited.
     """
     return _reached(route, labels, "")
 
@@ -23,28 +24,135 @@ def _reached(route: Mapping[str, Any], labels: Mapping[str, str], inherited: str
     receiver = route.get("receiver") or inherited
     found: list[str] = []
     for child in route.get("routes") or ():
-        if all(matches(matcher, labels) for matcher in child.get("matchers") or ()):
+        if _takes(child, labels):
             found += _reached(child, labels, receiver)
             if not child.get("continue"):
                 break
     return found or [receiver]
 
 
-def matches(matcher: str, labels: Mapping[str, str]) -> bool:
-    """Does `name="value"`, `!=`, `=~` or `!~` hold? Regular expressions match the whole value. ValueError for anything else."""
-    name, operator, wanted, pattern = _parsed(matcher)
-    value = labels.get(name, "")
-    if pattern is None:
-        return (value == wanted) == (operator == "=")
-    return bool(pattern.fullmatch(value)) == (operator == "=~")
+def _takes(route: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """`match` and `match_re` are deprecated; 0.34 still reads them."""
+    old = [Matcher(name, "=", str(value)) for name, value in (route.get("match") or {}).items()]
+    old += [Matcher(name, "=~", str(value)) for name, value in (route.get("match_re") or {}).items()]
+    return all(map(labels_match(labels), old)) and all(matches(line, labels) for line in route.get("matchers") or ())
+
+
+class Matcher(NamedTuple):
+    """One condition on a label; `operator` is `=`, `!=`, `=~` or `!~`."""
+
+    name: str
+    operator: str
+    value: str
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Is it true of these labels? Regular expressions match the whole value. ValueError for one that can't be read."""
+        actual = labels.get(self.name, "")
+        equal = bool(_pattern(self.value).fullmatch(actual)) if "~" in self.operator else actual == self.value
+        return equal != self.operator.startswith("!")
+
+
+def labels_match(labels: Mapping[str, str]) -> Any:
+    """Does a matcher hold for these labels?"""
+    return lambda matcher: matcher.holds(labels)
+
+
+def matches(line: str, labels: Mapping[str, str]) -> bool:
+    """Do all matchers of a line (`a="b"`, `{a="b", c=~"d"}`) hold? ValueError for a line that Alertmanager can't read."""
+    return all(map(labels_match(labels), parse(line)))
 
 
 @functools.lru_cache(maxsize=4096)
-def _parsed(matcher: str) -> tuple[str, str, str, re.Pattern[str] | None]:
-    found = _MATCHER.fullmatch(matcher)
-    if not found:
-        raise ValueError(f"not a matcher: {matcher}")
-    name, operator, value = found.groups()
-    if value.startswith('"') and value.endswith('"') and len(value) > 1:
-        value = re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], value[1:-1])
-    return name, operator, value, re.compile(value) if "~" in operator else None
+def parse(line: str) -> tuple[Matcher, ...]:
+    """The matchers of a line as 0.34 reads it: the classic parser where it can, else the one that knows quoted names."""
+    for parser in (_classic, _modern):
+        try:
+            found = tuple(parser(line))
+        except ValueError:
+            continue
+        for matcher in found:
+            if "~" in matcher.operator:
+                _pattern(matcher.value)
+        return found
+    raise ValueError(f"not a matcher: {line}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    """RE2's classes are ASCII; what only RE2 reads can't be judged here."""
+    if re.search(r"\[\[:|\(\?U", text):
+        raise ValueError(f"not a regular expression that can be read here: {text}")
+    try:
+        return re.compile(text, re.ASCII)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {text}: {error}") from None
+
+
+_CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.DOTALL)
+
+
+def _classic(line: str) -> Iterator[Matcher]:
+    """pkg/labels/parse.go: braces optional, commas outside quotes separate, a stray backslash stands for itself."""
+    for token in _split(line.removeprefix("{").removesuffix("}")):
+        found = _CLASSIC.fullmatch(token)
+        if not found:
+            raise ValueError(token)
+        yield Matcher(found[1], found[2], _classic_value(found[3]))
+
+
+def _split(text: str) -> list[str]:
+    tokens, token, quoted, escaped = [], "", False, False
+    for character in text:
+        if character == "," and not quoted:
+            tokens.append(token)
+            token = ""
+            continue
+        if character == '"':
+            quoted, escaped = quoted == escaped, False
+        else:
+            escaped = character == "\\" and not escaped
+        token += character
+    return [*tokens, token.strip()] if token.strip() else tokens
+
+
+_UNQUOTED = r'(?:[^\\"]|\\(?!\Z).|\\\Z)*'
+
+
+def _classic_value(raw: str) -> str:
+    quoted = raw.startswith('"')
+    body = raw[1:-1] if quoted else raw
+    closed = len(raw) > 1 and raw.endswith('"') if quoted else True
+    if not closed or not re.fullmatch(_UNQUOTED, body, re.DOTALL) or (quoted and _ends_escaping(body)):
+        raise ValueError(raw)
+    return re.sub(r'\\([n"\\])', lambda escape: "\n" if escape[1] == "n" else escape[1], body)
+
+
+def _ends_escaping(body: str) -> bool:
+    """An odd number of backslashes before the closing quote escapes it."""
+    return (len(body) - len(body.rstrip("\\"))) % 2 == 1
+
+
+_WORD = r'"(?:\\.|[^"\\])*"|[^\s{}!=~,\\"\'`]+'
+_MODERN = re.compile(rf"\s*({_WORD})\s*(=~|!=|!~|=)\s*({_WORD})\s*(?:,|\Z)", re.DOTALL)
+
+
+def _modern(line: str) -> Iterator[Matcher]:
+    """matcher/parse: any label name in quotes, Go's escapes in both."""
+    text = line.strip()
+    if text.startswith("{") != text.endswith("}"):
+        raise ValueError(line)
+    text = text[1:-1].strip() if text.startswith("{") else text
+    at = 0
+    while at < len(text):
+        found = _MODERN.match(text, at)
+        if not found:
+            raise ValueError(line)
+        yield Matcher(_word(found[1]), found[2], _word(found[3]))
+        at = found.end()
+
+
+def _word(text: str) -> str:
+    try:
+        return unquote(text) if text.startswith('"') else text
+    except QueryError as error:
+        raise ValueError(error.message) from None

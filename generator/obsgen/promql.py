@@ -17,11 +17,13 @@ from .query import ANY, NONE, Labels, Matching, QueryError, allows, either, matc
 
 __all__ = [
     "Labels",
+    "Matcher",
     "QueryError",
     "Window",
     "allows",
     "grouping_labels",
     "has_comparison",
+    "matchers",
     "metrics",
     "parse",
     "ranges",
@@ -48,6 +50,15 @@ class Window(NamedTuple):
     function: str | None
     seconds: float
     kind: Literal["rate", "other"]
+
+
+class Matcher(NamedTuple):
+    """One condition on a label of the metric (`""` where the selector names no single one); `op` is `=`, `!=`, `=~` or `!~`."""
+
+    metric: str
+    name: str
+    op: str
+    value: str
 
 
 @functools.lru_cache(maxsize=1 << 15)
@@ -235,6 +246,20 @@ def _metric(selector: Expr) -> tuple[str, frozenset[str]]:
     named = [m.value for m in matchers if m.name == "__name__" and m.op == promql.MatchOp.Equal]
     name = selector.name or (named[0] if len(named) == 1 else "")
     return name, frozenset(matcher.name for matcher in matchers if matcher.name != "__name__")
+
+
+def matchers(expr: Expr) -> list[Matcher]:
+    """Every condition on a label, in the order of the text; those on the metric's name are left out."""
+    return [
+        Matcher(_metric(selector)[0], matcher.name, _OPERATORS[str(matcher.op)], matcher.value)
+        for selector in _selectors(expr)
+        for alternative in [selector.matchers.matchers, *selector.matchers.or_matchers]
+        for matcher in alternative
+        if matcher.name != "__name__"
+    ]
+
+
+_OPERATORS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
 
 def grouping_labels(expr: Expr) -> set[str]:

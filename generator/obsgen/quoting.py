@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,11 @@ _RESERVED = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "
 _SINGLE = re.compile(r"[\x20-\x26\x28-\x7e]*")  # printable ASCII without the single quote
 # JSON leaves these bare; YAML readers fold, strip or refuse them.
 _BARE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+# Begins with something to see, and holds nothing that a YAML reader breaks lines at, strips or refuses.
+_LITERAL = re.compile(
+    "[!-~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
+)
 
 
 def yaml_value(value: Any) -> str:
@@ -32,7 +38,14 @@ def yaml_value(value: Any) -> str:
         return "{" + ", ".join(f"{yaml_value(str(key))}: {yaml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(yaml_value, value)) + "]"
-    return json.dumps(value)
+    return _float(value) if isinstance(value, float) else json.dumps(value)
+
+
+def _float(value: float) -> str:
+    """YAML 1.1 takes `1e+16` and `Infinity` for text: it wants a point in the first, and `.inf` for the second."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    return re.sub(r"^(-?[0-9]+)e", r"\1.0e", repr(value))
 
 
 def _text(value: str) -> str:
@@ -62,9 +75,15 @@ def _plain(value: Any) -> Any:
 
 
 def block(text: str, indent: int) -> str:
-    """A YAML literal block: `|` and the text below it, `indent` spaces deep, with one final newline."""
+    """A YAML literal block: `|` and the text below it, `indent` spaces deep, with one final newline.
+
+    Text that a literal block can't hold as it is, such as an indented first line or a separator of YAML 1.1, comes in quotes.
+    """
+    text = text.strip("\n")
+    if not _LITERAL.fullmatch(text):
+        return yaml_value(text + "\n")
     pad = " " * indent
-    lines = text.strip("\n").split("\n")
+    lines = text.split("\n")
     return "|\n" + "\n".join(pad + line if line else "" for line in lines)
 
 
@@ -78,9 +97,12 @@ def go_duration(text: str) -> str:
     return f"{seconds(text) / 3600:g}h" if re.search("[dwy]", text) else text
 
 
-def expand_env(value: Any) -> Any:
-    """Text that Loki's `-config.expand-env=true` gives back unchanged: `${` is its only trigger, `$${` its escape (3.7.6)."""
-    return value.replace("${", "$${") if isinstance(value, str) else value
+def expand_env(text: str) -> str:
+    """YAML text that Loki's `-config.expand-env=true` gives back unchanged; the last filter, because Loki expands before it reads YAML.
+
+    `${` is a variable, and `$$`, `\\\\` and `\\/` each lose their first character (3.7.6, drone/envsubst 1.0.3).
+    """
+    return re.sub(r"\$(?=[${])|\\(?=[\\/])", r"\g<0>\g<0>", text)
 
 
 def secret_file(reference: Mapping[str, str]) -> str:

@@ -25,7 +25,16 @@ class Declared:
     """A declaration under one profile: what was written, where, and what it means."""
 
     layers: Layers
-    plan: Plan
+    declaration: model.Declaration
+    packs: Mapping[str, packs.Expanded]
+    profile: str
+    sources: tuple[str, ...]
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """What will be rendered; only to be asked for where the checks find every name that a rule needs (owners, teams)."""
+        groups = rules.groups(self.declaration, self.packs)
+        return Plan(self.declaration, self.profile, self.sources, self.packs, groups)
 
 
 @functools.cache
@@ -49,7 +58,7 @@ def load(config: FilePath, profile: str) -> Declared:
     expanded = packs.expand(tuned, declaration.alerts)
     # from the declaration's folder, so that a header is the same wherever the command was typed
     sources = tuple(relpath(document.file, config.parent) for document in (*layers.documents, *layers.included))
-    return Declared(layers, Plan(declaration, profile, sources, expanded, rules.groups(declaration, expanded)))
+    return Declared(layers, declaration, expanded, profile, sources)
 
 
 def shape(layers: Layers) -> list[Problem]:

@@ -1,7 +1,12 @@
-"""The schema of profiles, made from the declaration's: the same words, nothing required, null where it deletes."""
+"""The schema of profiles, made from the declaration's: the same words, nothing required, null where it deletes.
+
+`python -m obsgen.schema_profile` rewrites `schemas/profile.schema.json` of the checkout that it is called in.
+"""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 
@@ -38,3 +43,15 @@ def _relaxed(word: str, value: Any) -> Any:
     if word == "enum":
         return [*value, None]
     return _optional(value) if word in ("additionalProperties", "then", "else") else value
+
+
+def main() -> None:
+    """Rewrite `schemas/profile.schema.json` from `schemas/observability.schema.json`, both in the folder that this is called in."""
+    folder = Path("schemas")
+    schema = json.loads((folder / "observability.schema.json").read_text(encoding="utf-8"))
+    text = json.dumps(profile_schema(schema), indent=2, ensure_ascii=False) + "\n"
+    (folder / "profile.schema.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -93,7 +93,9 @@ def _at(text: str, name: str) -> dict[str, int]:
 
 def known_metrics(declared: Declared) -> dict[str, frozenset[str] | None]:
     """Every metric that some server, pack or declared service exports, with its own labels; None where they are not known."""
-    known: dict[str, frozenset[str] | None] = {n: frozenset(m.labels) for n, m in upstream.all_metrics().items()}
+    known: dict[str, frozenset[str] | None] = {
+        name: None if metric.open else frozenset(metric.labels) for name, metric in upstream.all_metrics().items()
+    }
     for service in declared.plan.declaration.services.values():
         requests = service.metrics.requests if service.metrics else None
         if requests:

@@ -110,25 +110,32 @@ def _ship(
     config: Text, lines: Text, samples: tuple[Sample, ...], labels: frozenset[str], program: Path, work: Path
 ) -> Outcome:
     lay_out(work, [config])
-    answer = ask(program, _DRY_RUN, work, stdin=lines.text)
+    wanted, last = len(samples), samples[-1].entry
+    # at the end of its stdin, Promtail 3.6.15 loses what it has not printed yet: in 3 of 40 runs the last line
+    answer = ask(program, _DRY_RUN, work, stdin=lines.text, until=lambda printed: printed.rstrip().endswith(last))
     if answer.code:
         return Outcome(False, refusal(answer))
     shipped = list(entries(answer.stdout))
-    if len(shipped) != len(samples):
-        return Outcome(False, f"{len(samples)} lines went in, {len(shipped)} came out")
+    if len(shipped) != wanted:
+        came = {line for _, line in shipped}
+        lost = ", ".join(sample.what for sample in samples if sample.entry not in came)
+        return Outcome(False, f"{wanted} entries went in, {len(shipped)} came out; not as they went in: {lost}")
     pairs = zip(samples, shipped, strict=True)
     said = [f"{sample.what}: {fact}" for sample, entry in pairs for fact in _faults(sample, entry, labels)]
     return Outcome(not said, "\n".join(said))
 
 
+_LABEL = r'\w+="(?:[^"\\]|\\.)*"'
+# Promtail aligns columns by tabs, and writes none where a column is just full
+_ENTRY = re.compile(rf"\d{{4}}-\d\d-\d\dT[\d:.+-]+\s*\{{((?:{_LABEL}(?:, )?)*)\}}\t*(.*)")
+
+
 def entries(printed: str) -> Iterator[tuple[dict[str, str], str]]:
     """(labels, line) of each entry that a dry run printed (its form in 3.6)."""
     for line in printed.splitlines():
-        if entry := re.fullmatch(r"\d{4}-\d\d-\d\dT\S+?\s*\{(.*?)\}\t(.*)", line):
-            yield {name: ast.literal_eval(f'"{value}"') for name, value in _LABEL.findall(entry[1])}, entry[2]
-
-
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+        if entry := _ENTRY.fullmatch(line):
+            labels = (label.partition("=") for label in re.findall(_LABEL, entry[1]))
+            yield {name: ast.literal_eval(value) for name, _, value in labels}, entry[2]
 
 
 def _faults(sample: Sample, entry: tuple[dict[str, str], str], allowed: frozenset[str]) -> Iterator[str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from ..problem import Problem, ProblemsError
 
 _PATIENCE = 120  # seconds; the slowest question takes about two on one busy core
+_FEEDING = 10  # seconds that a judge's stdin stays open at most
 
 
 class Text(NamedTuple):
@@ -70,31 +74,62 @@ def lay_out(work: Path, texts: Iterable[Text]) -> None:
 
 
 def ask(
-    program: Path, arguments: Iterable[str], work: Path, stdin: str = "", variables: Mapping[str, str] | None = None
+    program: Path,
+    arguments: Iterable[str],
+    work: Path,
+    stdin: str = "",
+    variables: Mapping[str, str] | None = None,
+    until: Callable[[str], bool] = lambda printed: True,
 ) -> Answer:
     """Run a judge to its end inside the work folder, with none of the user's own settings.
 
-    Raises ProblemsError (could not run) when it does not start, is killed, or has said nothing after two minutes.
+    Its stdin is closed once `until` says that enough is on its stdout, at the latest after ten seconds. Raises ProblemsError (could not
+    run) when it does not start, is killed, or has not ended after two minutes.
     """
-    # amtool and logcli would read the user's configuration; promtail prints times in the local zone
-    settings = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(work), "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    command, environment = [str(program), *arguments], {**_settings(work), **(variables or {})}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            running = subprocess.Popen(
+                command, cwd=work, env=environment, stdin=subprocess.PIPE, stdout=out, stderr=err
+            )
+        except OSError as error:
+            raise _could_not(program, f"does not start: {(error.strerror or str(error)).lower()}") from error
+        _feed(running, stdin, lambda: until(_written(out)))
+        code = _ended(running, program)
+        stdout, stderr = (_clean(_written(file), program, work) for file in (out, err))
+    return Answer(code, stdout, stderr)
+
+
+def _feed(running: subprocess.Popen[bytes], text: str, enough: Callable[[], bool]) -> None:
+    assert running.stdin is not None, "stdin is a pipe"
+    latest = time.monotonic() + _FEEDING
+    with contextlib.suppress(BrokenPipeError), running.stdin as pipe:
+        pipe.write(text.encode())
+        pipe.flush()
+        while not enough() and running.poll() is None and time.monotonic() < latest:
+            time.sleep(0.02)
+
+
+def _ended(running: subprocess.Popen[bytes], program: Path) -> int:
     try:
-        ended = subprocess.run(
-            [str(program), *arguments],
-            cwd=work,
-            env={**settings, **(variables or {})},
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=_PATIENCE,
-        )
+        code = running.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
-        raise _could_not(program, f"has not answered after {_PATIENCE} s") from None
-    except OSError as error:
-        raise _could_not(program, f"does not start: {(error.strerror or str(error)).lower()}") from error
-    if ended.returncode < 0:
-        raise _could_not(program, f"was killed by signal {-ended.returncode}")
-    stdout, stderr = (_clean(said.decode(errors="replace"), program, work) for said in (ended.stdout, ended.stderr))
-    return Answer(ended.returncode, stdout, stderr)
+        running.kill()
+        running.wait()
+        raise _could_not(program, f"has not ended after {_PATIENCE} s") from None
+    if code < 0:
+        raise _could_not(program, f"was killed by signal {-code}")
+    return code
+
+
+def _written(file: IO[bytes]) -> str:
+    # pread: the judge writes at the same offset that a seek of ours would move
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
+
+
+def _settings(work: Path) -> dict[str, str]:
+    """The environment of a judge: amtool and logcli would read the user's configuration, promtail prints times in the local zone."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(work), "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 
 
 def outcome(answer: Answer) -> Outcome:

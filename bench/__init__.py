@@ -1,0 +1,1 @@
+"""How fast obsgen is, beside programs that do a part of the same: `python -m bench` (docs/speed.md)."""

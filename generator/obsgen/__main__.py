@@ -1,0 +1,5 @@
+"""`python -m obsgen`."""
+
+from .cli import main
+
+main(prog_name="obsgen")
