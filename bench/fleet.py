@@ -134,6 +134,7 @@ logging:
     level: {required: true, store: label}
 loki:
   schema: {"2025-10-01": {store: tsdb, version: v13}}
+  limits: {max_global_streams_per_user: 20000}
 grafana: {deploy: false}
 severities:
   critical: {priority: P0, notify: [page, chat]}

@@ -83,9 +83,7 @@ def answered(route: dict[str, Any], alert: dict[str, str]) -> list[str]:
     return ran.stdout.strip().split(",")
 
 
-@settings(
-    max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
-)
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(
     forest=st.lists(st.tuples(st.sampled_from(["r1", "r2"]), trees), min_size=15, max_size=15),
     alerts=st.lists(labels, min_size=3, max_size=3),

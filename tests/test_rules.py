@@ -79,7 +79,25 @@ def test_recordings_come_before_the_alerts_that_read_them(groups: dict[tuple[str
     ],
 )
 def test_a_threshold_is_written_as_a_number_that_promql_reads(level: Level, end: str) -> None:
-    assert compare("up", level) == f"(up) {end}"
+    assert compare("sum(up)", level) == f"(sum(up)) {end}"
+
+
+def test_a_question_of_several_levels_is_recorded_once_and_read_by_each(groups: dict[tuple[str, str], Group]) -> None:
+    first, *others = groups[("prometheus", "front_end")].rules
+
+    assert (first.kind, first.name) == ("record", "alert:FrontEndErrors:query")
+    assert [rule.expr for rule in others if rule.name == "FrontEndErrors"] == [
+        "alert:FrontEndErrors:query > 10",
+        "alert:FrontEndErrors:query > 0.5",
+        "alert:FrontEndErrors:query > 0.1",
+    ]
+
+
+def test_a_question_that_one_rule_asks_is_not_recorded() -> None:
+    shipped = load(FLEET.parents[3] / "observability.yaml", "prod").plan.groups
+    (group,) = [group for group in shipped if group.name == "auralink_dead_letter_queue"]
+
+    assert {rule.kind for rule in group.rules} == {"alert"}
 
 
 def test_a_comment_at_the_end_of_a_query_does_not_swallow_the_threshold() -> None:

@@ -53,4 +53,4 @@ def streams(declaration: Declaration) -> int:
     labels = stored(declaration, "label")
     levels = len(declaration.logging.levels) + 1 if "level" in labels else 1
     others = sum(name not in ("level", "service") for name in labels)
-    return len(declaration.services) * levels * 10**others
+    return len(declaration.services) * levels * int(10**others)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
-from . import agent, contract, routing, ruletests, secrets, upstream
+from . import agent, contract, routing, ruletests, scrape, secrets, upstream
 from .model import Declaration, seconds
 from .packs import Expanded
 from .rules import Group, alerts
@@ -82,7 +82,6 @@ def _named(*names: str) -> dict[str, Value]:
 
 COMMON: dict[str, Value] = {
     "header": _header,
-    "name": lambda v: v.d.name,
     "namespace": lambda v: v.d.namespace,
     "cluster": lambda v: v.d.cluster,
     "loki": lambda v: v.d.loki,
@@ -132,54 +131,6 @@ def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
     return configmaps("alert-rules", {path.rpartition("/")[2]: text for path, text in view.files.items()})
 
 
-def _scraped(view: View) -> list[dict[str, Any]]:
-    """What Prometheus scrapes: (app, port, path), ours first."""
-    d = view.d
-    ours = [
-        {
-            "app": "alertmanager",
-            "port": 9093,
-            "path": "/metrics",
-            "namespace": d.namespace,
-            "when": d.alertmanager.deploy,
-        },
-        {"app": "loki", "port": 3100, "path": "/metrics", "namespace": d.namespace, "when": d.loki.deploy},
-        {
-            "app": d.logging.agent.type,
-            "port": agent.PORTS[d.logging.agent.type],
-            "path": "/metrics",
-            "namespace": agent_namespace(d),
-            "when": True,
-        },
-        {"app": "prometheus", "port": 9090, "path": "/metrics", "namespace": d.namespace, "when": True},
-        {
-            "app": "redis-exporter",
-            "port": 9121,
-            "path": "/metrics",
-            "namespace": d.namespace,
-            "when": d.dlq is not None,
-        },
-        {"app": "dlq-api", "port": 8080, "path": "/metrics", "namespace": d.namespace, "when": d.dlq is not None},
-    ]
-    theirs = [
-        {
-            "app": name,
-            "port": service.metrics.port,
-            "path": service.metrics.path,
-            "namespace": d.namespace,
-            "when": True,
-        }
-        for name, service in d.services.items()
-        if service.metrics
-    ]
-    return [target for target in ours + theirs if target["when"]]
-
-
-def agent_namespace(declaration: Declaration) -> str:
-    """Where the agent runs: its own namespace if declared, because it needs the host's logs."""
-    return declaration.logging.agent.namespace or declaration.namespace
-
-
 def _inhibition(view: View) -> tuple[list[tuple[str, list[str]]], list[str]]:
     return routing.inhibited_by(view.d, (alert for _, alert in alerts(view.d, view.plan.packs)))
 
@@ -223,7 +174,7 @@ ROWS: tuple[Row, ...] = (
         "kubernetes/promtail.yaml.j2",
         {
             **_named("header", "namespace", "cluster"),
-            "agent_namespace": lambda v: agent_namespace(v.d),
+            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "expressions": lambda v: agent.expressions(v.d),
             "image": _image("promtail"),
             "labels": lambda v: agent.stored(v.d, "label"),
@@ -239,13 +190,13 @@ ROWS: tuple[Row, ...] = (
         "kubernetes/prometheus.yaml.j2",
         {
             **_named("header", "namespace", "cluster"),
-            "agent_namespace": lambda v: agent_namespace(v.d),
+            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "external_url": lambda v: v.d.urls.prometheus,
             "alertmanager": lambda v: v.d.alertmanager,
             "image": _image("prometheus"),
             "prometheus": lambda v: v.d.prometheus,
             "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
-            "targets": _scraped,
+            "targets": lambda v: scrape.targets(v.d),
         },
         when=lambda p: p.declaration.prometheus.deploy,
         wraps=("monitoring/rules/*.yaml",),
@@ -279,7 +230,7 @@ ROWS: tuple[Row, ...] = (
         "monitoring/alertmanager.yaml",
         "kubernetes/alertmanager.yaml.j2",
         {
-            **_named("header", "name", "namespace"),
+            **_named("header", "namespace"),
             "alertmanager": lambda v: v.d.alertmanager,
             "external_url": lambda v: v.d.urls.alertmanager,
             "image": _image("alertmanager"),

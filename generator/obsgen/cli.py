@@ -16,6 +16,7 @@ import click
 from .problem import Problem, ProblemsError
 
 if TYPE_CHECKING:
+    from . import tree
     from .road import Declared
 
 _config = click.option(
@@ -50,8 +51,9 @@ def _verb(function: Callable[..., int]) -> click.Command:
         except ProblemsError as stopped:
             _say(stopped.problems, options.get("form", "text"), to_stdout=function.__name__ == "check")
             code = 2 if stopped.could_not_run else 1
-        except BrokenPipeError:
-            code = 1
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            code = 128 + signal.SIGINT
         raise SystemExit(code)
 
     run.__doc__ = function.__doc__
@@ -68,14 +70,21 @@ def _say(problems: Sequence[Problem], form: str, *, to_stdout: bool = False) -> 
 
 def _chosen(config: Path, profiles: Sequence[str], everything: bool) -> list[str]:
     folder = config.parent / "profiles"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    known = _named(folder)
     if everything:
         profiles = known
     if not profiles:
         fact = f"no profile is named. Profiles here: {', '.join(known) or 'none'}"
-        remedy = "add --profile NAME, or --all"
+        remedy = "add a profile" if everything else "add --profile NAME, or --all"
         raise ProblemsError([Problem(str(config), 0, 0, fact, remedy, "usage/profile")], could_not_run=True)
     return list(dict.fromkeys(profiles))
+
+
+def _named(folder: Path) -> list[str]:
+    try:
+        return sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml")
+    except OSError:
+        return []
 
 
 def _meaning(declared: Declared) -> list[Problem]:
@@ -133,25 +142,26 @@ def render(
     from . import tree
 
     chosen = _chosen(config, profiles, everything)
-    work = []
-    for profile, texts in _rendered(config, chosen, form, strict):
-        folder = _folder(config, out, profile, len(chosen) > 1)
-        work.append((profile, folder, tree.changes(folder, texts)))
-    if show_diff:
-        for _, folder, differing in work:
-            _print_changes(folder, differing, with_text=True)
-    elif only_check:
-        for profile, folder, differing in work:
-            for change in differing:
-                click.echo(f"{folder / change.path} is {_STATES[change.kind]}", err=True)
-            if differing:
-                click.echo(f"run: obsgen render --profile {profile}", err=True)
-    else:
-        for _, folder, differing in work:
-            tree.apply(folder, differing)
-            click.echo(f"{folder}: {_summary(differing)}", err=True)
-        return 0
-    return int(any(differing for _, _, differing in work))
+    found, done = _rendered(config, chosen, strict)
+    work = _compared(config, out, done)
+    if show_diff or only_check:
+        return _say_differences(found, work, form, lines=show_diff)
+    for _, folder, differing in work:
+        tree.apply(folder, differing)
+    _say(found, form)
+    for _, folder, differing in work:
+        click.echo(f"{folder}: {_summary(differing)}", err=True)
+    return 0
+
+
+_Work = list[tuple[str, Path, list["tree.Change"]]]  # profile, its folder, what differs there
+
+
+def _compared(config: Path, out: Path | None, done: Sequence[tuple[str, dict[str, str]]]) -> _Work:
+    from . import tree
+
+    folders = [(profile, _folder(config, out, profile, len(done) > 1), texts) for profile, texts in done]
+    return [(profile, folder, tree.changes(folder, texts)) for profile, folder, texts in folders]
 
 
 _STATES = {"added": "missing", "changed": "out of date", "removed": "stale"}
@@ -163,8 +173,10 @@ def _folder(config: Path, out: Path | None, profile: str, several: bool) -> Path
     return out / profile if several else out
 
 
-def _rendered(config: Path, chosen: Sequence[str], form: str, strict: bool) -> list[tuple[str, dict[str, str]]]:
-    """Every chosen profile rendered; ProblemsError with the problems of all of them if any may not be."""
+def _rendered(
+    config: Path, chosen: Sequence[str], strict: bool
+) -> tuple[list[Problem], list[tuple[str, dict[str, str]]]]:
+    """Warnings, and every chosen profile rendered; ProblemsError with the problems of all of them if any may not be."""
     from .road import load, texts
 
     found: set[Problem] = set()
@@ -181,8 +193,7 @@ def _rendered(config: Path, chosen: Sequence[str], form: str, strict: bool) -> l
             stopped += error.problems
     if stopped or _failed(list(found), strict):
         raise ProblemsError(sorted(found | set(stopped)))
-    _say(sorted(found), form)
-    return done
+    return sorted(found), done
 
 
 def _summary(differing: Sequence[Any]) -> str:
@@ -192,7 +203,30 @@ def _summary(differing: Sequence[Any]) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("added", "changed", "removed") if kind in kinds)
 
 
-def _print_changes(folder: Path, differing: Sequence[Any], *, with_text: bool) -> None:
+def _say_differences(found: Sequence[Problem], work: _Work, form: str, *, lines: bool, text: bool = True) -> int:
+    """For people the changes themselves, on stdout with their `lines`; for machines problems among the others."""
+    changes = [(profile, folder, change) for profile, folder, differing in work for change in differing]
+    if form != "text":
+        _say([*found, *(_out_of_date(*change) for change in changes)], form)
+        return int(bool(changes))
+    _say(found, form)
+    for profile, folder, differing in work:
+        if lines:
+            _print_changes(folder, differing, with_text=text)
+        else:
+            for change in differing:
+                click.echo(f"{folder / change.path} is {_STATES[change.kind]}", err=True)
+            if differing:
+                click.echo(f"run: obsgen render --profile {profile}", err=True)
+    return int(bool(changes))
+
+
+def _out_of_date(profile: str, folder: Path, change: tree.Change) -> Problem:
+    fact, remedy = f"is {_STATES[change.kind]}", f"run: obsgen render --profile {profile}"
+    return Problem(str(folder / change.path), 0, 0, fact, remedy, "render/out-of-date")
+
+
+def _print_changes(folder: Path, differing: Sequence[tree.Change], *, with_text: bool) -> None:
     import difflib
 
     for change in differing:
@@ -201,12 +235,13 @@ def _print_changes(folder: Path, differing: Sequence[Any], *, with_text: bool) -
             before = (change.before or "").splitlines(keepends=True)
             after = (change.after or "").splitlines(keepends=True)
             lines = difflib.unified_diff(before, after, f"a/{change.path}", f"b/{change.path}")
-            click.echo("".join(_coloured(lines)), nl=False)
+            click.echo("".join(map(_coloured, lines)), nl=False)
 
 
-def _coloured(lines: Any) -> list[str]:
+def _coloured(line: str) -> str:
+    line = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
     colours = {"+": "green", "-": "red", "@": "cyan"}
-    return [click.style(line, fg=colours[line[0]]) if line[0] in colours else line for line in lines]
+    return click.style(line, fg=colours[line[0]]) if line[0] in colours else line
 
 
 @_verb
@@ -220,16 +255,8 @@ def diff(
     config: Path, profiles: tuple[str, ...], everything: bool, form: str, out: Path | None, with_text: bool
 ) -> int:
     """Per file: added, changed, removed, compared with the folder."""
-    from . import tree
-
-    chosen = _chosen(config, profiles, everything)
-    different = False
-    for profile, texts in _rendered(config, chosen, form, strict=False):
-        folder = _folder(config, out, profile, len(chosen) > 1)
-        differing = tree.changes(folder, texts)
-        _print_changes(folder, differing, with_text=with_text)
-        different = different or bool(differing)
-    return int(different)
+    found, done = _rendered(config, _chosen(config, profiles, everything), strict=False)
+    return _say_differences(found, _compared(config, out, done), form, lines=True, text=with_text)
 
 
 @_verb

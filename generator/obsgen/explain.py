@@ -74,10 +74,10 @@ def _keys(data: Any, dotted: str) -> Keys:
 
 def _at(data: Any, keys: Keys) -> Any:
     for key in keys:
-        if (isinstance(data, dict) and key in data) or (isinstance(data, list) and isinstance(key, int) and key < len(data)):
-            data = data[key]
-        else:
+        held = data if isinstance(data, dict) else dict(enumerate(data)) if isinstance(data, list) else {}
+        if key not in held:
             return _MISSING
+        data = held[key]
     return data
 
 

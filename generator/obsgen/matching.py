@@ -35,7 +35,8 @@ def _takes(route: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """`match` and `match_re` are deprecated; 0.34 still reads them."""
     old = [Matcher(name, "=", str(value)) for name, value in (route.get("match") or {}).items()]
     old += [Matcher(name, "=~", str(value)) for name, value in (route.get("match_re") or {}).items()]
-    return all(map(labels_match(labels), old)) and all(matches(line, labels) for line in route.get("matchers") or ())
+    new = [matcher for line in route.get("matchers") or () for matcher in parse(line)]
+    return all(matcher.holds(labels) for matcher in (*old, *new))
 
 
 class Matcher(NamedTuple):
@@ -52,14 +53,9 @@ class Matcher(NamedTuple):
         return equal != self.operator.startswith("!")
 
 
-def labels_match(labels: Mapping[str, str]) -> Any:
-    """Does a matcher hold for these labels?"""
-    return lambda matcher: matcher.holds(labels)
-
-
 def matches(line: str, labels: Mapping[str, str]) -> bool:
     """Do all matchers of a line (`a="b"`, `{a="b", c=~"d"}`) hold? ValueError for a line that Alertmanager can't read."""
-    return all(map(labels_match(labels), parse(line)))
+    return all(matcher.holds(labels) for matcher in parse(line))
 
 
 @functools.lru_cache(maxsize=4096)

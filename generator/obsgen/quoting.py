@@ -119,8 +119,22 @@ def patched(text: str, patch: Mapping[str, Any]) -> str:
     """A server's configuration with the declaration's `raw.patch` (RFC 7396) merged over it; unchanged where there is none."""
     if not patch:
         return text
-    return yaml.safe_dump(merge(yaml.safe_load(text), dict(patch)), sort_keys=False, allow_unicode=True, width=10_000)
+    merged = merge(yaml.safe_load(text), dict(patch))
+    return yaml.dump(merged, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's, with quotes around what only other readers take for a number or a truth, or for a break of lines."""
+
+
+_NOT_TEXT_TO_ALL = re.compile(r"[yYnN]|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|0o[0-7]+|(?s:.*[\x85\u2028\u2029\ufeff].*)")
+
+
+def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, '"' if _NOT_TEXT_TO_ALL.fullmatch(text) else None)
+
+
+_Dumper.add_representer(str, _represented)
 
 SECRETS_MOUNT = "/etc/alertmanager/secrets"
 

@@ -46,8 +46,7 @@ def _section(name: str, one: Schema, schema: Schema) -> Iterator[str]:
 def _keys(schema: Schema, one: Schema) -> dict[str, Any]:
     """The keys of a map; a `$ref` brings those of another, whose words stay where this one has no own."""
     below = _keys(schema, schema["$defs"][one["$ref"].rpartition("/")[2]]) if "$ref" in one else {}
-    own = one.get("properties", {})
-    return {key: {**below.get(key, {}), **own.get(key, {})} for key in {**below, **own}}
+    return below | {key: {**below.get(key, {}), **own} for key, own in one.get("properties", {}).items()}
 
 
 def _row(key: str, spec: Schema, required: bool) -> tuple[str, ...]:
@@ -106,10 +105,9 @@ def command_line(main: click.Group) -> str:
     for name, verb in main.commands.items():
         context = click.Context(verb, info_name=f"obsgen {name}")
         shown = [option.get_help_record(context) or ("", "") for option in verb.get_params(context)]
-        table = _table(
-            ("option", "meaning"), [(f"`{name}`", " ".join(words.split())) for name, words in shown if words]
-        )
-        parts.append(f"## {name}\n\n{verb.help}\n\n```\n{verb.get_usage(context)}\n```\n\n{table}")
+        rows = [(f"`{option}`", " ".join(words.split())) for option, words in shown if words]
+        parts.append(f"## {name}\n\n{verb.help}\n\n```\n{verb.get_usage(context)}\n```")
+        parts.append(_table(("option", "meaning"), rows))
     return "\n\n".join([*parts, "## Exit codes", _table(("code", "meaning"), _EXIT_CODES), _OUTPUT]) + "\n"
 
 

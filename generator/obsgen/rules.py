@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -38,18 +39,40 @@ class Group:
 
 def groups(declaration: Declaration, packs: Mapping[str, Expanded]) -> tuple[Group, ...]:
     """All rule groups, by engine and name; one that holds both metric and log alerts becomes one group per engine."""
-    found: dict[tuple[Engine, str], list[Rule]] = {}
+    recorded: dict[str, dict[str, str]] = {}
+    asked: dict[tuple[Engine, str], list[tuple[str, Alert]]] = {}
     for pack in packs.values():
         for name, record in pack.records.items():
-            found.setdefault(("prometheus", record.group), []).append(Rule("record", name, record.query.strip()))
+            recorded.setdefault(record.group, {})[record.query.strip()] = name
+            asked.setdefault(("prometheus", record.group), [])
     for key, alert in alerts(declaration, packs):
-        engine: Engine = "loki" if alert.logql else "prometheus"
-        found.setdefault((engine, alert.group), []).extend(_rules(declaration, key, alert))
-    interval = declaration.prometheus.evaluation_interval
+        asked.setdefault(("loki" if alert.logql else "prometheus", alert.group), []).append((key, alert))
     return tuple(
-        Group(name, engine, "1m" if engine == "loki" else interval, tuple(rules))
-        for (engine, name), rules in sorted(found.items())
+        _group(declaration, name, engine, recorded.get(name, {}) if engine == "prometheus" else {}, of)
+        for (engine, name), of in sorted(asked.items())
     )
+
+
+def _group(
+    declaration: Declaration, name: str, engine: Engine, recorded: dict[str, str], asked: list[tuple[str, Alert]]
+) -> Group:
+    """The group's recordings, then its alerts; a question that two rules of it ask is recorded, and evaluated once.
+
+    Not in Loki: its recordings live in the Prometheus that they are written to, where its own rules can't read them.
+    """
+    if engine == "prometheus":
+        for question, number in Counter(_question(alert) for _, alert in asked for _ in alert.levels).items():
+            if number > 1 and question not in recorded:
+                first = next(key for key, alert in asked if _question(alert) == question)
+                recorded = {**recorded, question: f"alert:{first}:query"}
+    records = [Rule("record", record, question) for question, record in recorded.items()]
+    rules = [rule for key, alert in asked for rule in _rules(declaration, key, alert, recorded)]
+    interval = "1m" if engine == "loki" else declaration.prometheus.evaluation_interval
+    return Group(name, engine, interval, (*records, *rules))
+
+
+def _question(alert: Alert) -> str:
+    return (alert.query or alert.expr or alert.logql or "").strip()
 
 
 def alerts(declaration: Declaration, packs: Mapping[str, Expanded]) -> Iterator[tuple[str, Alert]]:
@@ -59,9 +82,10 @@ def alerts(declaration: Declaration, packs: Mapping[str, Expanded]) -> Iterator[
         yield from pack.alerts.items()
 
 
-def _rules(declaration: Declaration, key: str, alert: Alert) -> Iterator[Rule]:
+def _rules(declaration: Declaration, key: str, alert: Alert, recorded: Mapping[str, str]) -> Iterator[Rule]:
     name = alert.name or key
-    question = (alert.query or alert.expr or alert.logql or "").strip()
+    question = _question(alert)
+    question = recorded.get(question, question) if alert.levels else question
     annotations = {"summary": alert.summary, "description": alert.description.strip()}
     if declaration.urls.runbooks:
         annotations["runbook_url"] = f"{declaration.urls.runbooks.rstrip('/')}/{name}"
@@ -87,11 +111,10 @@ def _levels(alert: Alert, question: str) -> Iterable[tuple[str, str, Level]]:
 def compare(question: str, level: Level) -> str:
     """The question with its threshold: `(question) > 10`."""
     operator, threshold = (">", level.above) if level.above is not None else ("<", level.below)
-    return (
-        f"({question}) {operator} {threshold:.15g}"
-        if "\n" not in question
-        else f"({question}\n) {operator} {threshold:.15g}"
-    )
+    if question.replace(":", "_").isidentifier():
+        return f"{question} {operator} {threshold:.15g}"
+    end = "\n" if "\n" in question else ""  # a comment in the last line must not swallow the bracket
+    return f"({question}{end}) {operator} {threshold:.15g}"
 
 
 def labels(declaration: Declaration, alert: Alert, severity: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import shutil
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def write(folder: Path) -> list[Path]:
     problems = [
         Problem(str(target), 0, 0, "exists already", "remove it, or name an empty folder", "init/exists")
         for target in sources
-        if target.exists() or target.is_symlink()
+        if os.path.lexists(target)
     ]
     if problems:
         raise ProblemsError(problems, could_not_run=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os.path
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -37,30 +40,66 @@ def changes(folder: Path, texts: Mapping[str, str]) -> list[Change]:
 
 
 def apply(folder: Path, differing: list[Change]) -> None:
-    """Make the folder match: stage every file on the same disk, replace each atomically, FILES last, then remove our stale ones.
+    """Make the folder match, FILES last: every file is staged on the same disk and then put in place, and ours that are stale go.
 
-    Raises ProblemsError (could not run) before anything is replaced when the folder can't be written.
+    All or nothing: raises ProblemsError (could not run) with the folder as it was. A file in the way that FILES doesn't
+    name is somebody's, and is refused too.
     """
-    written = sorted((c for c in differing if c.after is not None), key=lambda c: (c.path == "FILES", c.path))
+    _refuse_foreign(folder, differing)
     try:
-        for change in written:
-            (folder / change.path).parent.mkdir(parents=True, exist_ok=True)
-            if (folder / change.path).is_dir():
-                raise IsADirectoryError(21, "a folder stands where a file belongs", str(folder / change.path))
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".obsgen-", dir=folder) as staging:
-            for number, change in enumerate(written):
-                (Path(staging) / str(number)).write_text(change.after or "", encoding="utf-8", newline="\n")
-            for number, change in enumerate(written):
-                (Path(staging) / str(number)).replace(folder / change.path)
-        for change in differing:
-            if change.after is None:
-                (folder / change.path).unlink()
-                _remove_empty(folder, (folder / change.path).parent)
+            staged = _staged(Path(staging), differing)
+            _exchange(folder, Path(staging), sorted(staged, key=lambda one: one[0] == "FILES"))
     except OSError as error:
         fact = f"can't be written: {error.strerror or error}"
         problem = Problem(str(error.filename or folder), 0, 0, fact, "check the path and its permissions", "tree/write")
         raise ProblemsError([problem], could_not_run=True) from error
+
+
+def _refuse_foreign(folder: Path, differing: list[Change]) -> None:
+    owned = _owned(folder)
+    fact, remedy = "is there already, and FILES does not name it", "move it away, or render into another folder"
+    problems = [
+        Problem(str(folder / change.path), 0, 0, fact, remedy, "tree/foreign")
+        for change in differing
+        if change.kind == "changed" and change.path not in owned
+    ]
+    if problems:
+        raise ProblemsError(problems, could_not_run=True)
+
+
+def _staged(staging: Path, differing: list[Change]) -> list[tuple[str, Path | None]]:
+    """The new text of each path as a file, None where the path goes."""
+    staged: list[tuple[str, Path | None]] = []
+    for number, change in enumerate(differing):
+        new = staging / f"{number}.new" if change.after is not None else None
+        if new:
+            new.write_text(change.after or "", encoding="utf-8", newline="\n")
+        staged.append((change.path, new))
+    return staged
+
+
+def _exchange(folder: Path, staging: Path, staged: list[tuple[str, Path | None]]) -> None:
+    """Each path replaced or removed; what was done is undone when one of them fails."""
+    with contextlib.ExitStack() as undo:
+        for number, (path, new) in enumerate(staged):
+            target, old = folder / path, staging / f"{number}.old"
+            undo.callback(_remove_empty, folder, target.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                shutil.copy2(target, old)
+                undo.callback(old.replace, target)
+            else:
+                undo.callback(target.unlink, missing_ok=True)
+            if new:
+                new.replace(target)
+            else:
+                target.unlink()
+        undo.pop_all()
+    for path, new in staged:
+        if new is None:
+            _remove_empty(folder, (folder / path).parent)
 
 
 def refuse_outside(folder: Path, paths: list[str]) -> None:
@@ -80,17 +119,13 @@ def _leaves(folder: Path, path: str) -> bool:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts:
         return True
-    step = folder
-    for part in pure.parts:
-        step = step / part
-        if step.is_symlink():
-            return True
-    return False
+    steps = [folder.joinpath(*pure.parts[:end]) for end in range(1, len(pure.parts) + 1)]
+    return any(map(os.path.islink, steps))
 
 
 def _owned(folder: Path) -> set[str]:
     listed = _read(folder / "FILES") or ""
-    return {line for line in listed.splitlines() if line and not line.startswith("#")}
+    return {str(PurePosixPath(line)) for line in listed.splitlines() if line and not line.startswith("#")}
 
 
 def _read(path: Path) -> str | None:
@@ -98,8 +133,9 @@ def _read(path: Path) -> str | None:
         return path.read_bytes().decode("utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-    except OSError as error:
-        problem = Problem(str(path), 0, 0, f"can't be read: {error.strerror}", "check its permissions", "tree/read")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        problem = Problem(str(path), 0, 0, f"can't be read: {reason}", "check its permissions", "tree/read")
         raise ProblemsError([problem], could_not_run=True) from error
 
 

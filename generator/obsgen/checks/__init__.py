@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..document import Document
 from ..problem import Problem
 from ..road import Declared
-from . import literals, logs, messages, names, queries, routing, servers
+from . import (
+    duplicates,
+    loglines,
+    logs,
+    messages,
+    metrics,
+    names,
+    queries,
+    retention,
+    routing,
+    secrets,
+    servers,
+    templates,
+    values,
+    versions,
+)
 from .finding import Check, Finding
-from .ignore import silenced
+from .ignore import Found, silenced
 from .place import place
 
 CHECKS: tuple[Check, ...] = (
@@ -17,72 +32,105 @@ CHECKS: tuple[Check, ...] = (
     Check("reference/role", "error", names.unknown_role),
     Check("reference/team", "error", names.unknown_team),
     Check("reference/service", "error", names.unknown_service),
-    Check("reference/secret", "error", names.unknown_secret),
+    Check("reference/secret", "error", secrets.unknown_secret),
+    Check("reference/objective", "error", names.unknown_objective),
+    Check("reference/queue", "error", names.unknown_queue),
     Check("reference/owner-label", "error", names.team_of),
     Check("team/default", "error", names.default_team),
-    Check("secret/unused", "warning", names.unused_secret),
-    Check("secret/literal", "error", literals.literal_secret),
+    Check("secret/unused", "warning", secrets.unused_secret),
+    Check("secret/literal", "error", secrets.literal_secret),
+    Check("route/reserved-severity", "error", routing.reserved_severity),
     Check("route/silent-severity", "error", routing.silent_severity),
     Check("route/unused-channel", "warning", routing.unused_channel),
     Check("route/watchdog", "error", routing.watchdog),
     Check("route/test", "error", routing.declared_tests),
     Check("log/identifier-label", "error", logs.identifier_as_label),
+    Check("log/label-name", "error", logs.bad_label_name),
     Check("log/stream-limit", "error", logs.stream_limit),
-    Check("log/level-label", "error", logs.missing_fields),
-    Check("retention/too-short", "error", logs.short_retention),
-    Check("retention/by-label", "error", logs.retention_by_label),
-    Check("retention/objective", "error", logs.objective_kept),
+    Check("log/level-label", "error", logs.level_label),
+    Check("log/reserved-level", "error", logs.reserved_level),
+    Check("retention/too-short", "error", retention.short_retention),
+    Check("retention/by-label", "error", retention.retention_by_label),
+    Check("retention/objective", "error", retention.objective_kept),
     Check("query/promql", "error", queries.bad_promql),
     Check("query/logql", "error", queries.bad_logql),
-    Check("query/unknown-label", "error", queries.unknown_log_label),
-    Check("query/unknown-metric", "warning", queries.unknown_metric),
+    Check("query/unknown-label", "error", loglines.unknown_log_label),
+    Check("query/unknown-metric", "warning", metrics.unknown_metric),
+    Check("query/metric-label", "error", metrics.unknown_label),
+    Check("query/unknown-value", "error", values.unknown_value),
+    Check("query/undeclared-field", "warning", loglines.undeclared_field),
     Check("query/rate-window", "error", queries.short_window),
     Check("query/beyond-retention", "error", queries.long_window),
     Check("alert/always-fires", "error", queries.no_comparison),
-    Check("alert/lost-label", "error", queries.lost_label),
-    Check("alert/example-metric", "error", queries.unknown_example),
+    Check("alert/lost-label", "error", templates.lost_label),
+    Check("alert/example-metric", "error", metrics.made_up_example),
     Check("alert/examples", "warning", messages.no_examples),
-    Check("alert/template", "error", messages.bad_template),
+    Check("alert/template", "error", templates.bad_template),
     Check("alert/changing-summary", "warning", messages.changing_summary),
     Check("alert/runbook", "warning", messages.no_runbook),
-    Check("alert/duplicate", "error", names.duplicate_alert),
+    Check("alert/duplicate", "error", duplicates.duplicate_alert),
     Check("loki/s3-credentials", "error", servers.s3_credentials),
     Check("loki/replication", "error", servers.replication),
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", servers.schema_history),
-    Check("version/unknown", "error", servers.unknown_version),
-    Check("version/end-of-life", "warning", servers.end_of_life),
-    Check("version/option", "error", servers.removed_option),
-    Check("server/raw", "warning", servers.raw_patch),
-    Check("render/not-yet", "error", servers.not_rendered),
-    Check("render/left-out", "warning", servers.partly_rendered),
+    Check("version/unknown", "error", versions.unknown_version),
+    Check("version/end-of-life", "warning", versions.end_of_life),
+    Check("version/option", "error", versions.removed_option),
+    Check("server/raw", "warning", versions.raw_patch),
+    Check("server/url", "error", servers.no_address),
+    Check("render/not-yet", "error", versions.not_rendered),
+    Check("render/left-out", "warning", versions.partly_rendered),
 )
 
-# What later questions take for granted: asked first, and where one has an answer the others wait.
-_FIRST = frozenset(check.id for check in CHECKS if check.id.startswith(("reference/", "team/", "version/unknown")))
+# Routes are made of the names that these ask about: where one leads nowhere, what the routes do can't be said.
+_NAMES = ("reference/", "team/", "version/unknown")
+_OF_ROUTES = "route/"
 
 
 def check(declared: Declared) -> list[Problem]:
     """Every finding of every check that no comment silences, sorted by place."""
     documents = (*declared.layers.documents, *declared.layers.included)
-    found = [(row, problem) for row, problem in _asked(declared, documents)]
-    return silenced(documents, [problem for _, problem in found], {row.id for row in CHECKS})
+    return silenced(documents, list(_found(declared, documents)), {row.id for row in CHECKS})
 
 
-def _asked(declared: Declared, documents: tuple[Document, ...]) -> Iterator[tuple[Check, Problem]]:
-    stopped = False
-    for first in (True, False):
-        for row in CHECKS:
-            if (row.id in _FIRST) == first and not (stopped and not first):
-                for finding in row.ask(declared):
-                    stopped = stopped or first
-                    yield row, _problem(declared, documents, row, finding)
+def _found(declared: Declared, documents: Sequence[Document]) -> Iterator[Found]:
+    lost = False
+    for row in sorted(CHECKS, key=lambda row: row.id.startswith(_OF_ROUTES)):
+        if not (lost and row.id.startswith(_OF_ROUTES)):
+            for finding in row.ask(declared):
+                lost = lost or row.id.startswith(_NAMES)
+                yield _problem(declared, documents, row, finding)
 
 
-def _problem(declared: Declared, documents: tuple[Document, ...], row: Check, finding: Finding) -> Problem:
-    spot = declared.layers.spot(finding.path, finding.key)
-    excerpt = ""
-    if finding.offset is not None:
-        document = next(document for document in documents if document.file == spot.file)
-        spot, excerpt = place(document, spot, finding)
-    return Problem(*spot, finding.fact, finding.remedy, row.id, row.severity, excerpt)
+def _problem(declared: Declared, documents: Sequence[Document], row: Check, finding: Finding) -> Found:
+    begins = declared.layers.spot(finding.path, finding.key)
+    spot, excerpt = begins, ""
+    if finding.span:
+        document = next(document for document in documents if document.file == begins.file)
+        spot, excerpt = place(document, begins, finding.path, finding.span)
+    lines = {spot.line, begins.line, declared.layers.spot(finding.path, key=True).line}
+    return Problem(*spot, finding.fact, finding.remedy, row.id, row.severity, excerpt), frozenset(lines)
+
+
+# A leftover is one only if it is left over everywhere: what dev doesn't use, prod may.
+_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel"})
+
+
+def check_all(declared: Sequence[Declared], complete: bool = True) -> list[Problem]:
+    """The findings under several profiles; a leftover counts where every profile that reads the file agrees.
+
+    `complete` False: these are not all profiles there are, so that only a profile's own leftovers count.
+    """
+    found = [set(check(one)) for one in declared]
+    read = [{document.file for document in (*one.layers.documents, *one.layers.included)} for one in declared]
+    shared = {one.layers.documents[0].file for one in declared} | {
+        d.file for one in declared for d in one.layers.included
+    }
+
+    def counts(problem: Problem) -> bool:
+        if problem.rule not in _LEFTOVERS:
+            return True
+        agreed = all(problem in problems for problems, files in zip(found, read, strict=True) if problem.file in files)
+        return agreed and (complete or problem.file not in shared)
+
+    return sorted(problem for problem in set[Problem]().union(*found) if counts(problem))

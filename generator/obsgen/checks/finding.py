@@ -8,19 +8,20 @@ from typing import Literal, NamedTuple
 from ..document import Path
 from ..road import Declared
 
+Span = tuple[int, int] | None
+
 
 class Finding(NamedTuple):
     """A fact about the value at `path` (with `key`, about its key), and the way out.
 
-    `offset` and `length` narrow it to a part of the text written there, where that part can be found.
+    `span` narrows it to a part of the text written there: offset and length.
     """
 
     path: Path
     fact: str
     remedy: str = ""
     key: bool = False
-    offset: int | None = None
-    length: int = 0
+    span: Span = None
 
 
 Question = Callable[[Declared], Iterator[Finding]]

@@ -1,4 +1,4 @@
-"""`# obsgen: ignore=ID reason`, at the end of a line or on the line above, silences a check there."""
+"""`# obsgen: ignore=ID reason`, at the end of a line or on the line above, silences a check for what begins there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..document import Document
-from ..problem import Problem
+from ..problem import Problem, Severity
 
 _COMMENT = re.compile(r"#\s*obsgen:\s*ignore(?:=(?P<id>\S*))?(?P<reason>.*)$")
+
+
+QUESTIONS: list[tuple[str, Severity, str]] = [
+    (
+        "ignore/reason",
+        "error",
+        "A check that was silenced without a reason is off for ever: nobody dares to switch it on again.",
+    ),
+    ("ignore/unknown", "error", "A comment that names no check silences nothing, and looks as if it did."),
+    ("ignore/unused", "warning", "A comment that silences nothing will silence the next mistake on its line."),
+]
+"""What is asked of the comments themselves; no comment silences these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +36,24 @@ class Ignore:
     lines: tuple[int, ...]
 
 
-def silenced(documents: Sequence[Document], problems: Iterable[Problem], known: set[str]) -> list[Problem]:
+Found = tuple[Problem, frozenset[int]]
+"""A problem, and the lines where it can be silenced: its own, and where the key and the value begin that it lies in."""
+
+
+def silenced(documents: Sequence[Document], found: Iterable[Found], known: set[str]) -> list[Problem]:
     """The problems less those silenced with a reason, and what is wrong with the silencing comments; sorted."""
     ignores = [ignore for document in documents for ignore in _ignores(document)]
     kept, used = [], set()
-    for problem in problems:
-        by = [i for i in ignores if i.reason and _speaks_of(i, problem)]
+    for problem, lines in found:
+        by = [i for i in ignores if i.reason and _speaks_of(i, problem, lines)]
         used |= set(by)
         if not by:
             kept.append(problem)
     return sorted({*kept, *_faults(ignores, used, known)})
 
 
-def _speaks_of(ignore: Ignore, problem: Problem) -> bool:
-    return ignore.id == problem.rule and ignore.file == problem.file and problem.line in ignore.lines
+def _speaks_of(ignore: Ignore, problem: Problem, lines: frozenset[int]) -> bool:
+    return ignore.id == problem.rule and ignore.file == problem.file and not lines.isdisjoint(ignore.lines)
 
 
 def _ignores(document: Document) -> Iterator[Ignore]:

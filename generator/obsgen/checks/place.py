@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
-from ..document import Document, Spot
-from .finding import Finding
+import re
+
+from ..document import Document, Path, Spot
+
+_ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
 
-def place(document: Document, spot: Spot, finding: Finding) -> tuple[Spot, str]:
-    """Where the finding's token stands in the file, with an excerpt; the value's own place where it can't be found.
+def place(document: Document, spot: Spot, path: Path, span: tuple[int, int]) -> tuple[Spot, str]:
+    """Where a part of the value at `path` stands in the file, with an excerpt; the value's own place where it can't be found."""
+    lines = document.text.splitlines(keepends=True)
+    value = document.at(path) if document.spot(path) else ""
+    start = sum(map(len, lines[: spot.line - 1])) + spot.column - 1
+    at = _source_offset(document.text, start, value, span[0]) if isinstance(value, str) else None
+    if at is None:
+        return spot, _excerpt(lines[spot.line - 1], spot.column - 1, 1)
+    before = document.text[:at]
+    line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
+    return Spot(spot.file, line + 1, column + 1), _excerpt(lines[line], column, span[1])
 
-    A value on one line and a literal block stand in the file as they are; a folded or escaped one may not.
+
+def _source_offset(text: str, start: int, value: str, offset: int) -> int | None:
+    """Where character `offset` of a scalar's value stands in the text that begins at `start`; None if they don't agree.
+
+    Value and source are walked side by side. Blanks and line ends fold, indent and chomp in many ways, so that any run of
+    them in the one may stand for any run in the other.
     """
-    value = document.at(finding.path) if document.spot(finding.path) else ""
-    lines = document.text.splitlines()
-    before = value[: finding.offset].split("\n")
-    wanted = value.split("\n")[len(before) - 1]
-    first = spot.line - 1
-    starts = range(first, min(first + 2 + value.count("\n"), len(lines)))
-    for number in starts[len(before) - 1 :]:
-        column = lines[number].find(wanted) if wanted else -1
-        if column >= 0:
-            column += len(before[-1])
-            return Spot(spot.file, number + 1, column + 1), _excerpt(lines[number], column, finding.length)
-    return spot, _excerpt(lines[first], spot.column - 1, len(value.split("\n")[0]))
+    at, quote = start, text[start : start + 1]
+    if quote in ("|", ">"):
+        at = text.find("\n", start) + 1
+    elif quote in ("'", '"'):
+        at = start + 1
+    for place in range(offset):
+        if value[place].isspace():
+            continue
+        at = _next(text, at, quote)
+        if value[place] != text[at : at + 1] and text[at : at + 1] != "\\":
+            return None
+        at += _width(text, at, quote)
+    at_end = offset >= len(value) or value[offset].isspace()
+    return at if at_end else _next(text, at, quote)
+
+
+def _next(text: str, at: int, quote: str) -> int:
+    """The next character that isn't blank, nor an escaped blank."""
+    blank = re.compile(r"(?:\s|\\[ntr\n])*" if quote == '"' else r"\s*")
+    found = blank.match(text, at)
+    return found.end() if found else at
+
+
+def _width(text: str, at: int, quote: str) -> int:
+    if quote == "'" and text[at : at + 2] == "''":
+        return 2
+    escape = _ESCAPE.match(text, at) if quote == '"' else None
+    return len(escape[0]) if escape else 1
 
 
 def _excerpt(line: str, column: int, length: int) -> str:
+    line = line.rstrip("\r\n")
     carets = "^" * max(1, min(length, len(line) - column))
     return f"    {line}\n    {' ' * column}{carets}"

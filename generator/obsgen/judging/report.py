@@ -112,13 +112,13 @@ def problems(
             path, line = _place(one, files[one.profiles[0]])
             by = f"{one.task.judge} {one.version}{' (by record)' if one.source == 'record' else ''}"
             yield Problem(
-                path, line, 1 if line else 0, f"{by} refuses {_shown(one)}: {_indented(one.outcome.message)}", "", rule
+                path, line, 1 if line else 0, f"{by} refuses {_shown(one)}:{_indented(one.outcome.message)}", "", rule
             )
 
 
 def _indented(message: str) -> str:
     lines = message.splitlines()
-    return message if len(lines) == 1 else "".join(f"\n    {line}" for line in lines)
+    return f" {message}" if len(lines) == 1 else "".join(f"\n    {line}" for line in lines)
 
 
 def _unjudged(one: Answered, required: frozenset[str], rule: str) -> Iterator[Problem]:

@@ -122,10 +122,10 @@ def _container(tool: str, target: str) -> Iterator[Tool]:
     engine = _engine() if tool in _IMAGES else None
     if not engine:
         return
-    from .. import upstream
+    from ..upstream import version
 
     image = _IMAGES[tool]
-    pinned = upstream.version(image.server, target)
+    pinned = version(image.server, target)
     if pinned is None:
         return
     name = f"{image.repository}:{pinned.image.rpartition(':')[2]}" if image.repository else pinned.image

@@ -1,0 +1,122 @@
+"""Versions, options by hand, and what this version of obsgen does not render."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import upstream
+from ..assets import TEMPLATES
+from ..document import Path
+from ..model import Declaration
+from ..packs import CONTEXT
+from ..road import Declared
+from .finding import Finding
+
+
+def unknown_version(declared: Declared) -> Iterator[Finding]:
+    """A version that nothing here was ever read by."""
+    for server, target in _targets(declared.declaration):
+        if upstream.version(server, target) is None:
+            known = ", ".join(upstream.versions(server))
+            yield Finding(("versions", server), f"{server} {target} is not known here", f"there are: {known}")
+
+
+def _targets(d: Declaration) -> Iterator[tuple[str, str]]:
+    for server in d.versions.__struct_fields__:
+        yield server, getattr(d.versions, server)
+
+
+def end_of_life(declared: Declared) -> Iterator[Finding]:
+    """A server that gets no fixes any more."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.end_of_life and _in_use(d, server):
+            ended = version.end_of_life
+            is_agent = server == d.logging.agent.type
+            path = ("logging", "agent", "type") if is_agent else ("versions", server)
+            name = server if is_agent else f"{server} {target}"
+            yield Finding(path, f"{name} reached its end of life on {ended.date}", f"change to {ended.change}")
+
+
+def _in_use(d: Declaration, server: str) -> bool:
+    if server in ("promtail", "alloy"):
+        return server == d.logging.agent.type
+    if server in ("redis", "redis_exporter"):
+        return d.dlq is not None and d.dlq.redis.deploy
+    return bool(getattr(getattr(d, server, None), "deploy", True))
+
+
+def removed_option(declared: Declared) -> Iterator[Finding]:
+    """A key that the target version no longer has, or does not have yet: the server refuses to start."""
+    d = declared.declaration
+    for server in ("loki", "prometheus", "alertmanager"):
+        target = getattr(d.versions, server)
+        for path, key in _written(getattr(d, server).raw.patch, (server, "raw", "patch")):
+            for option in upstream.removed(server, target):
+                if option.key == key:
+                    fact = f"{server} {target} has no {option.key} (removed in {option.since})"
+                    yield Finding(path, fact, f"use {option.instead}" if option.instead else "remove it", key=True)
+            for option in upstream.added(server):
+                if option.key == key and upstream.number(option.since) > upstream.number(target):
+                    fact = f"{option.key} came with {server} {option.since}, and the target is {target}"
+                    yield Finding(path, fact, "remove it, or raise the version", key=True)
+
+
+def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
+    """Where a patch writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
+    if isinstance(patch, Mapping):
+        for key, value in patch.items():
+            name = f"{above}.{key}" if above else key
+            if value is not None:  # null deletes
+                yield (*path, key), name
+                yield from _written(value, (*path, key), name)
+    elif isinstance(patch, list):
+        for place, value in enumerate(patch):
+            yield from _written(value, (*path, place), f"{above}[]")
+    else:
+        yield path, f"{above}={patch}"
+
+
+def raw_patch(declared: Declared) -> Iterator[Finding]:
+    """Every use of the escape hatch is shown, so that it doesn't become the way in."""
+    d = declared.declaration
+    for server in ("loki", "prometheus", "alertmanager", "grafana"):
+        raw = getattr(d, server).raw
+        if raw.patch:
+            reason = f": {raw.reason}" if raw.reason else ", and no reason is given"
+            until = f", until {raw.until}" if raw.until else ", without an end"
+            missing = " and ".join(key for key in ("reason", "until") if not getattr(raw, key))
+            fact = f"{server} is patched by hand at {', '.join(raw.patch)}{reason}{until}"
+            yield Finding((server, "raw"), fact, f"add {missing}" if missing else "", key=True)
+
+
+def not_rendered(declared: Declared) -> Iterator[Finding]:
+    """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
+    d = declared.declaration
+    if d.output != "kubernetes":
+        yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
+    if d.loki.mode != "single-binary":
+        yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
+    agent = d.logging.agent.type
+    if not (TEMPLATES / agent / "config.yaml.j2").is_file():
+        yield Finding(("logging", "agent", "type"), f"the agent {agent} is not rendered yet", "write type: promtail")
+    for pack in d.packs:
+        if pack not in CONTEXT:
+            yield Finding(("packs", pack), f"the pack {pack!r} is not rendered yet", "remove it for now", key=True)
+
+
+def partly_rendered(declared: Declared) -> Iterator[Finding]:
+    """What is declared and left out of the output must not look rendered."""
+    d = declared.declaration
+    left_out = {
+        ("grafana",): d.grafana.deploy,
+        ("rule_files",): bool(d.rule_files),
+        ("dashboards",): bool(d.dashboards.files),
+        ("dlq", "redis"): bool(d.dlq and d.dlq.redis.deploy),
+    }
+    for path, wanted in left_out.items():
+        if wanted:
+            fact = f"{'.'.join(path)} is declared, and this version renders nothing for it yet"
+            yield Finding(path, fact, "deploy it yourself for now", key=True)

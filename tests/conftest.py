@@ -1,0 +1,50 @@
+"""What several tests share: a small declaration of their own to break, and one way to run obsgen on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import settings
+
+from obsgen.cli import main
+
+settings.register_profile("obsgen", deadline=None)  # the machine may be busy
+settings.load_profile("obsgen")
+
+FLEETS = Path(__file__).parent / "fleets"
+
+
+class Ran(NamedTuple):
+    """How a command ended: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run() -> Run:
+    """`run("check", "--all")`; an exception that obsgen doesn't turn into a message fails the test."""
+
+    def ran(*words: str) -> Ran:
+        result = CliRunner().invoke(main, words, catch_exceptions=False)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return ran
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The smallest fleet in a folder of its own, which is the working folder; its profile is `one`."""
+    shutil.copy(FLEETS / "smallest" / "observability.yaml", tmp_path)
+    shutil.copytree(FLEETS / "smallest" / "profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
