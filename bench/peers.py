@@ -101,8 +101,8 @@ def differing(folder: Path) -> list[str]:
 
 def _rules(file: Any) -> dict[str, Any]:
     (group,) = file["groups"]
-    by_name = {(r["alert"], r["labels"]["severity"]): r | {"expr": r["expr"].strip()} for r in group["rules"]}
-    return {**group, "rules": by_name}
+    rules = [{**rule, "expr": rule["expr"].strip()} for rule in group["rules"]]
+    return {**group, "rules": sorted(rules, key=lambda rule: sorted(map(str, rule.values())))}
 
 
 def _main(name: str, folder: Path) -> None:

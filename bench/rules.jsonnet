@@ -2,14 +2,13 @@
 // `fleet` holds what they read of the declaration (peers.py): no runbooks, already sorted into groups.
 function(fleet, yaml=false)
   local d = std.parseJson(fleet);
-  local threshold(question, level) =
-    local bound = if 'above' in level then '> ' + level.above else '< ' + level.below;
-    '(' + question + (if std.strReplace(question, '\n', '') != question then '\n) ' else ') ') + bound;
+  local recorded(name) = 'alert:' + name + ':query';
+  local threshold(level) = if 'above' in level then ' > ' + level.above else ' < ' + level.below;
   local rule(name, alert, severity) =
     local level = alert.levels[severity];
     {
       alert: name,
-      expr: threshold(alert.query, level),
+      expr: recorded(name) + threshold(level),
       'for': level['for'],
       labels: {
         severity: severity,
@@ -29,6 +28,9 @@ function(fleet, yaml=false)
       name: name,
       interval: d.interval,
       rules: [
+        { record: recorded(alert), expr: d.groups[name][alert].query }
+        for alert in std.objectFields(d.groups[name])
+      ] + [
         rule(alert, d.groups[name][alert], severity)
         for alert in std.objectFields(d.groups[name])
         for severity in std.objectFields(d.groups[name][alert].levels)

@@ -1,10 +1,11 @@
 """The road in steps, one process: `python -m bench.stages FOLDER` prints JSON: CPU seconds and bytes of each step.
 
-What a step imports is imported before. The collector rests, as in the program itself.
+What a step imports is imported before.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 from obsgen import model, road, tree
 from obsgen.artifacts import artifacts
 from obsgen.checks import check
+from obsgen.cli import COLLECTOR
 from obsgen.render import environment, render
 from obsgen.stack import stack
 
@@ -44,6 +46,7 @@ def _length(texts: dict[str, str]) -> int:
 
 def measure(folder: Path) -> Clock:
     """Every step once, in order."""
+    gc.set_threshold(*COLLECTOR)
     environment()
     clock = Clock()
     config = folder / "observability.yaml"

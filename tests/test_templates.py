@@ -15,6 +15,7 @@ from obsgen import render
 from obsgen.artifacts import ROWS, Row, artifacts
 from obsgen.assets import PACKS, TEMPLATES
 from obsgen.packs import CONTEXT
+from obsgen.problem import ProblemsError
 from obsgen.road import load
 
 ENVIRONMENT = render.environment()
@@ -36,7 +37,8 @@ def family(template: str) -> Iterator[tuple[str, nodes.Template]]:
     """A template and all that it includes and imports."""
     tree = parsed(template)
     yield template, tree
-    for node in [*tree.find_all(nodes.Include), *tree.find_all(nodes.Import)]:
+    inner: list[nodes.Include | nodes.Import] = [*tree.find_all(nodes.Include), *tree.find_all(nodes.Import)]
+    for node in inner:
         for other in named(node.template):
             yield from family(other)
 
@@ -64,6 +66,12 @@ def test_every_template_has_a_reader() -> None:
 
 def test_a_template_has_no_variables_of_jinja() -> None:
     assert ENVIRONMENT.globals == {}
+
+
+def test_two_texts_for_one_file_are_refused() -> None:
+    made = artifacts(load(FLEETS / "smallest" / "observability.yaml", "one").plan)
+    with pytest.raises(ProblemsError, match=r"logging/loki\.yaml: this file is made twice"):
+        render.render([made[0], made[0]])
 
 
 @pytest.fixture

@@ -241,7 +241,6 @@ ROWS: tuple[Row, ...] = (
             "routes": lambda v: routing.routes(v.d),
             "secret_files": lambda v: secrets.files(v.d, routing.receivers(v.d)),
         },
-        when=lambda p: p.declaration.alertmanager.deploy,
         manifest=True,
     ),
     Row("contract/contract.json", "contract/contract.json.j2", {"contract": lambda v: contract.contract(v.d)}),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+
+from . import model, packs, render
 from .document import Path as Keys
 from .document import did_you_mean
 from .overlay import Layers
 from .problem import Problem, ProblemsError
 from .road import schema, shape
+from .schema_walk import resolve
 from .stack import stack
 
+Schema = dict[str, Any]
 _MISSING = object()
 
 
@@ -27,17 +33,30 @@ def explain(config: Path, profile: str, dotted: str) -> str:
         raise ProblemsError(problems)
     keys = _keys(layers.data, dotted)
     value = _at(layers.data, keys)
-    described = _described(schema("observability"), keys, str(config), dotted)
+    described = _described(schema("observability"), layers.data, keys, str(config), dotted)
+    shipped = _shipped(layers, keys)
     if value is not _MISSING:
-        return _written(layers, dotted, keys, value) + _about(described)
+        return _written(layers, dotted, keys, value, shipped) + _about(described)
+    deleted = next((spot for spot, old in layers.history(keys)[:1] if old is None), None)
+    if shipped is not _MISSING and not deleted:
+        return f"{dotted} = {_shown(shipped)}\n  shipped by the pack {keys[1]!r}\n" + _about(described)
     lines = [f"{dotted} = {_shown(described['default'])}" if "default" in described else f"{dotted} is not set"]
     if "default" in described:
         lines.append("  default" + (f": {described['x-why']}" if "x-why" in described else ""))
-    deleted = [f"  deleted at {spot.file}:{spot.line}:{spot.column}" for spot, old in layers.history(keys)[:1] if old is None]
-    return "\n".join([*lines, *deleted]) + "\n" + _about(described)
+    if deleted:
+        lines.append(f"  deleted at {deleted.file}:{deleted.line}:{deleted.column}")
+    return "\n".join(lines) + "\n" + _about(described)
 
 
-def _written(layers: Layers, dotted: str, keys: Keys, value: Any) -> str:
+def _shipped(layers: Layers, keys: Keys) -> Any:
+    """What a pack says at the path before it is tuned."""
+    if len(keys) < 3 or keys[0] != "packs":
+        return _MISSING
+    declaration = model.declaration(layers.data, schema("observability"))
+    return _at(packs.shipped(declaration, render.pack), keys[1:])
+
+
+def _written(layers: Layers, dotted: str, keys: Keys, value: Any, shipped: Any) -> str:
     history = layers.history(keys)
     lines = [f"{dotted} = {_shown(value)}"]
     for place, (spot, old) in enumerate(history):
@@ -46,6 +65,9 @@ def _written(layers: Layers, dotted: str, keys: Keys, value: Any) -> str:
             lines.append(f"  written at {where}")
         else:
             lines.append(f"  overrides {_shown(old)} at {where}" if place else f"  written at {where}")
+    if shipped is not _MISSING:
+        verb = "tunes what" if isinstance(value, dict) else f"overrides {_shown(shipped)}, which"
+        lines.append(f"  {verb} the pack {keys[1]!r} ships")
     return "\n".join(lines) + "\n"
 
 
@@ -81,41 +103,52 @@ def _at(data: Any, keys: Keys) -> Any:
     return data
 
 
-def _described(root: Any, keys: Keys, file: str, dotted: str) -> dict[str, Any]:
-    """The schema of the value at the path; ProblemsError where the grammar has no such key."""
-    here = _resolved(root, root)
+def _described(root: Schema, data: Any, keys: Keys, file: str, dotted: str) -> Schema:
+    """What the schemas say of the value at the path, the nearest first; ProblemsError where the grammar has no such key."""
+    here = list(_speaking(root, root, data))
     for key in keys:
-        known = here.get("properties", {})
-        if isinstance(key, int):
-            here = _resolved(root, here.get("items", {}))
-        elif key in known:
-            here = _resolved(root, known[key])
-        elif isinstance(here.get("additionalProperties"), dict):
-            here = _resolved(root, here["additionalProperties"])
-        elif branch := _branch(root, here, key):
-            here = branch
-        else:
-            guess = did_you_mean(key, known)
-            remedy = f"did you mean {guess!r}?" if guess else f"there are: {', '.join(known) or 'none'}"
-            problem = Problem(file, 0, 0, f"the grammar has no {key!r} in {dotted}", remedy, "explain/path")
-            raise ProblemsError([problem], could_not_run=True)
-    return here
+        data = _at(data, (key,))
+        inner = [part for schema in here for part in _inner(schema, key)]
+        if not inner and not _open(here):
+            raise ProblemsError([_unknown(here, key, file, dotted)], could_not_run=True)
+        here = [schema for part in inner for schema in _speaking(root, part, data)]
+    return {word: said for schema in reversed(here) for word, said in schema.items()}
 
 
-def _branch(root: Any, here: dict[str, Any], key: str) -> dict[str, Any] | None:
-    """The property of whichever `if/then` branch has it."""
-    for option in here.get("allOf", ()):
-        then = _resolved(root, option.get("then", {}))
-        if key in then.get("properties", {}):
-            return _resolved(root, then["properties"][key])
-    return None
+def _speaking(root: Schema, schema: Schema, data: Any) -> Iterator[Schema]:
+    """A schema, what it refers to, and those of its branches that are about this value; all of them where there is none."""
+    yield schema
+    parts = [resolve(root, schema["$ref"])] if "$ref" in schema else []
+    parts += schema.get("allOf", [])
+    if "if" in schema:
+        whole = {"$schema": root["$schema"], "$defs": root["$defs"], **schema["if"]}
+        holds = data is not _MISSING and jsonschema_rs.is_valid(whole, data)
+        parts += [
+            schema[word]
+            for word in ("then", "else")
+            if word in schema and (data is _MISSING or (word == "then") == holds)
+        ]
+    for part in parts:
+        yield from _speaking(root, part, data)
 
 
-def _resolved(root: Any, found: dict[str, Any]) -> dict[str, Any]:
-    """A `$ref` followed; words beside it win, as 2020-12 says."""
-    while "$ref" in found:
-        target = root
-        for step in found["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        found = {**target, **{word: value for word, value in found.items() if word != "$ref"}}
-    return found
+def _inner(schema: Schema, key: str | int) -> Iterator[Schema]:
+    named, others = schema.get("properties", {}), schema.get("additionalProperties")
+    if isinstance(key, int):
+        yield from [schema["items"]] if "items" in schema else []
+    elif key in named:
+        yield named[key]
+    elif isinstance(others, dict):
+        yield others
+
+
+def _open(here: list[Schema]) -> bool:
+    """Whether the value is a map whose keys belong to somebody else, such as a server's."""
+    return all(schema.get("type", "object") == "object" and "additionalProperties" not in schema for schema in here)
+
+
+def _unknown(here: list[Schema], key: str | int, file: str, dotted: str) -> Problem:
+    known = list(dict.fromkeys(name for schema in here for name in schema.get("properties", {})))
+    guess = did_you_mean(str(key), known)
+    remedy = f"did you mean {guess!r}?" if guess else f"there are: {', '.join(known) or 'none'}"
+    return Problem(file, 0, 0, f"the grammar has no {key!r} in {dotted!r}", remedy, "explain/path")

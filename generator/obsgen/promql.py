@@ -1,21 +1,19 @@
-"""Reads PromQL: which labels survive, whether an alert can be silent, which windows and series it looks at.
-
-`promql_parser` judges; its trees are only walked. Never print one: `str()` of a tree loses escapes and subquery steps
-(0.12.0: 46 of 1,774 real expressions no longer parsed).
-"""
+"""Reads PromQL: which labels survive, whether an alert can be silent, which windows and series it looks at."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
 
-import promql_parser as promql
+import promql_parser
 
+from . import promql_tree as tree
 from .promql_place import place
-from .query import ANY, NONE, Labels, Matching, QueryError, allows, either, matched, only, plus, without
+from .promql_tree import Matcher, Window
+from .query import Labels, QueryError, allows
 
 __all__ = [
+    "Expr",
     "Labels",
     "Matcher",
     "QueryError",
@@ -31,150 +29,48 @@ __all__ = [
     "survivors",
 ]
 
-Expr = Any  # a node: AggregateExpr, BinaryExpr, Call, …; the stubs' Expr has none of their attributes
-
-# The walks below call themselves; Python allows a thousand calls, three to a level.
-MAX_DEPTH = 200
-COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
-# Functions that compare samples within the window: they need two of them, hence a window of several scrape intervals.
-DIFFERENCES = frozenset({"rate", "irate", "increase", "delta", "idelta"})
-RATES = DIFFERENCES | {"changes", "resets", "deriv", "predict_linear", "double_exponential_smoothing"}
-KEEP_INPUT = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
-ABSENT = frozenset({"absent", "absent_over_time"})
-VECTORS = (promql.ValueType.Vector, promql.ValueType.Matrix)
+MAX_DEPTH = 200  # the walks call themselves; Python allows a thousand calls, three to a level
 
 
-class Window(NamedTuple):
-    """One range selector: the function that reads it (None: bare), its length, and whether it needs two samples."""
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """What there is to know of an expression; the functions below say it in words.
 
-    function: str | None
-    seconds: float
-    kind: Literal["rate", "other"]
+    The tree itself is let go: it takes 10 KB (promql-parser 0.12), five times as much.
+    """
 
-
-class Matcher(NamedTuple):
-    """One condition on a label of the metric (`""` where the selector names no single one); `op` is `=`, `!=`, `=~` or `!~`."""
-
-    metric: str
-    name: str
-    op: str
-    value: str
+    survivors: Labels
+    has_comparison: bool
+    ranges: tuple[Window, ...]
+    reach: float
+    metrics: frozenset[tuple[str, frozenset[str]]]
+    matchers: tuple[Matcher, ...]
+    grouping_labels: frozenset[str]
 
 
 @functools.lru_cache(maxsize=1 << 15)
 def parse(expr: str) -> Expr:
-    """The tree of a PromQL expression; QueryError, with the place where it can be found, for one that isn't PromQL."""
+    """What is known of a PromQL expression; QueryError, with the place where it can be found, for one that isn't PromQL."""
     try:
-        tree = promql.parse(expr)
+        root = promql_parser.parse(expr)
     except ValueError as error:
         raise place(expr, str(error)) from None
-    if len(expr) > MAX_DEPTH and _depth(tree) > MAX_DEPTH:
+    if len(expr) > MAX_DEPTH and tree.depth(root) > MAX_DEPTH:
         raise QueryError(f"the expression nests more than {MAX_DEPTH} operations")
-    return tree
-
-
-def _depth(tree: Expr) -> int:
-    deepest, level = 0, [tree]
-    while level:
-        deepest, level = deepest + 1, [child for node in level for child in _children(node)]
-    return deepest
+    return Expr(
+        survivors=tree.survivors(root),
+        has_comparison=tree.has_comparison(root),
+        ranges=tuple(tree.ranges(root)),
+        reach=tree.reach(root),
+        metrics=frozenset(tree.metrics(root)),
+        matchers=tuple(tree.matchers(root)),
+        grouping_labels=frozenset(tree.grouping_labels(root)),
+    )
 
 
 def survivors(expr: Expr) -> Labels:
     """Labels that a series of the result may carry; `__name__` is left out of account."""
-    read = _LABELS.get(type(expr))
-    return read(expr) if read else NONE
-
-
-def _labels_of_aggregate(expr: Expr) -> Labels:
-    op, inner = str(expr.op), survivors(expr.expr)
-    if op in KEEP_INPUT:
-        return inner
-    counted = {expr.param.val} if op == "count_values" else ()
-    if expr.modifier is None:
-        return plus(NONE, counted)
-    keep = only if expr.modifier.type == promql.AggModifierType.By else without
-    return plus(keep(inner, expr.modifier.labels), counted)
-
-
-def _labels_of_binary(expr: Expr) -> Labels:
-    op = str(expr.op)
-    if op in ("and", "unless"):
-        return survivors(expr.lhs)
-    if op == "or":
-        return either(survivors(expr.lhs), survivors(expr.rhs))
-    if _is_scalar(expr.lhs):
-        return survivors(expr.rhs)
-    if _is_scalar(expr.rhs):
-        return survivors(expr.lhs)
-    return matched(survivors(expr.lhs), survivors(expr.rhs), _matching(expr.modifier))
-
-
-def _matching(modifier: promql.BinModifier | None) -> Matching:
-    if modifier is None:
-        return Matching()
-    card, rule = modifier.card, modifier.matching
-    names = frozenset(rule.labels) if rule else frozenset()
-    on = rule is not None and rule.type == promql.LabelModifierType.Include
-    many = {"ManyToOne": "left", "OneToMany": "right"}.get(str(card).rpartition(".")[2], "")
-    return Matching(names if on else None, frozenset() if on else names, many, frozenset(modifier.group_labels or ()))
-
-
-def _labels_of_call(expr: Expr) -> Labels:
-    name, args = expr.func.name, expr.args
-    if name in ABSENT:
-        return _labels_of_absent(args[0])
-    inner = next((survivors(argument) for argument in _vectors(expr)), NONE)
-    if name in ("label_replace", "label_join"):
-        return plus(inner, {args[1].val})
-    if name in ("histogram_quantile", "histogram_fraction"):
-        return without(inner, {"le"})
-    if name == "histogram_quantiles":
-        return plus(without(inner, {"le"}), {args[1].val})
-    # info() adds whatever labels the info metrics carry.
-    return Labels(inner.known, open=True) if name == "info" else inner
-
-
-def _labels_of_absent(expr: Expr) -> Labels:
-    """absent() invents labels from equality matchers, where a name has no second matcher (functions.go, 3.x)."""
-    while isinstance(expr, promql.ParenExpr):
-        expr = expr.expr
-    selector = expr.vector_selector if isinstance(expr, promql.MatrixSelector) else expr
-    if not isinstance(selector, promql.VectorSelector):
-        return NONE
-    matchers = [matcher for matcher in selector.matchers.matchers if matcher.name != "__name__"]
-    names = [matcher.name for matcher in matchers]
-    equal = {matcher.name for matcher in matchers if matcher.op == promql.MatchOp.Equal}
-    return Labels(frozenset(name for name in equal if names.count(name) == 1))
-
-
-def _vectors(expr: Expr) -> Iterator[Expr]:
-    """The arguments of a call that are series, not scalars or strings."""
-    for kind, argument in zip(expr.func.arg_types, expr.args, strict=False):
-        if kind in VECTORS:
-            yield argument
-
-
-def _is_scalar(expr: Expr) -> bool:
-    if isinstance(expr, promql.NumberLiteral):
-        return True
-    if isinstance(expr, (promql.ParenExpr, promql.UnaryExpr)):
-        return _is_scalar(expr.expr)
-    if isinstance(expr, promql.BinaryExpr):
-        return _is_scalar(expr.lhs) and _is_scalar(expr.rhs)
-    return isinstance(expr, promql.Call) and expr.func.return_type == promql.ValueType.Scalar
-
-
-_LABELS = {
-    promql.VectorSelector: lambda _: ANY,
-    promql.MatrixSelector: lambda _: ANY,
-    promql.ParenExpr: lambda expr: survivors(expr.expr),
-    promql.UnaryExpr: lambda expr: survivors(expr.expr),
-    promql.SubqueryExpr: lambda expr: survivors(expr.expr),
-    promql.AggregateExpr: _labels_of_aggregate,
-    promql.BinaryExpr: _labels_of_binary,
-    promql.Call: _labels_of_call,
-}
+    return expr.survivors
 
 
 def has_comparison(expr: Expr) -> bool:
@@ -182,120 +78,29 @@ def has_comparison(expr: Expr) -> bool:
 
     True for a comparison without `bool`, `unless`, absent(); `or` needs it on both sides, scalar() swallows it.
     """
-    read = _CONDITIONS.get(type(expr))
-    return read(expr) if read else False
-
-
-def _condition_of_binary(expr: Expr) -> bool:
-    op = str(expr.op)
-    left, right = has_comparison(expr.lhs), has_comparison(expr.rhs)
-    if op == "or":
-        return left and right
-    filters = op in COMPARISONS and not (expr.modifier and expr.modifier.return_bool)
-    return left or right or filters or op == "unless"
-
-
-def _condition_of_call(expr: Expr) -> bool:
-    if expr.func.name in ABSENT:
-        return True
-    if expr.func.return_type == promql.ValueType.Scalar:
-        return False
-    return any(map(has_comparison, _vectors(expr)))
-
-
-_CONDITIONS = {
-    promql.ParenExpr: lambda expr: has_comparison(expr.expr),
-    promql.UnaryExpr: lambda expr: has_comparison(expr.expr),
-    promql.SubqueryExpr: lambda expr: has_comparison(expr.expr),
-    promql.AggregateExpr: lambda expr: has_comparison(expr.expr),
-    promql.BinaryExpr: _condition_of_binary,
-    promql.Call: _condition_of_call,
-}
+    return expr.has_comparison
 
 
 def ranges(expr: Expr) -> list[Window]:
     """Every range selector `x[5m]`, those inside subqueries too; a subquery's own window isn't one."""
-    return list(_windows(expr, None))
-
-
-def _windows(expr: Expr, function: str | None) -> Iterator[Window]:
-    if isinstance(expr, promql.MatrixSelector):
-        yield Window(function, expr.range.total_seconds(), "rate" if function in RATES else "other")
-    inner = expr.func.name if isinstance(expr, promql.Call) else function
-    if isinstance(expr, promql.SubqueryExpr):
-        inner = None
-    for child in _children(expr):
-        yield from _windows(child, inner)
+    return list(expr.ranges)
 
 
 def reach(expr: Expr) -> float:
     """How many seconds of the past the expression reads: ranges, subqueries and offsets added up along each path."""
-    selector = expr.vector_selector if isinstance(expr, promql.MatrixSelector) else expr
-    spans = getattr(expr, "range", None), getattr(selector, "offset", None)
-    return float(sum(span.total_seconds() for span in spans if span)) + max(map(reach, _children(expr)), default=0.0)
+    return expr.reach
 
 
-def metrics(expr: Expr) -> set[tuple[str, frozenset[str]]]:
+def metrics(expr: Expr) -> frozenset[tuple[str, frozenset[str]]]:
     """Each selector's metric name ("" where it names no single metric) with the label names of its matchers."""
-    return {_metric(selector) for selector in _selectors(expr)}
+    return expr.metrics
 
 
-def _metric(selector: Expr) -> tuple[str, frozenset[str]]:
-    alternatives = [selector.matchers.matchers, *selector.matchers.or_matchers]
-    matchers = [matcher for alternative in alternatives for matcher in alternative]
-    named = [m.value for m in matchers if m.name == "__name__" and m.op == promql.MatchOp.Equal]
-    name = selector.name or (named[0] if len(named) == 1 else "")
-    return name, frozenset(matcher.name for matcher in matchers if matcher.name != "__name__")
-
-
-def matchers(expr: Expr) -> list[Matcher]:
+def matchers(expr: Expr) -> tuple[Matcher, ...]:
     """Every condition on a label, in the order of the text; those on the metric's name are left out."""
-    return [
-        Matcher(_metric(selector)[0], matcher.name, _OPERATORS[str(matcher.op)], matcher.value)
-        for selector in _selectors(expr)
-        for alternative in [selector.matchers.matchers, *selector.matchers.or_matchers]
-        for matcher in alternative
-        if matcher.name != "__name__"
-    ]
+    return expr.matchers
 
 
-_OPERATORS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
-
-
-def grouping_labels(expr: Expr) -> set[str]:
+def grouping_labels(expr: Expr) -> frozenset[str]:
     """Label names that the expression expects to exist: those in `by`, `on`, `group_left` and `group_right`."""
-    found: set[str] = set()
-    for node in _nodes(expr):
-        modifier = getattr(node, "modifier", None)
-        if isinstance(node, promql.AggregateExpr) and modifier and modifier.type == promql.AggModifierType.By:
-            found.update(modifier.labels)
-        elif isinstance(node, promql.BinaryExpr):
-            matching = _matching(modifier)
-            found |= (matching.on or frozenset()) | matching.extra
-    return found
-
-
-def _selectors(expr: Expr) -> Iterator[Expr]:
-    for node in _nodes(expr):
-        if isinstance(node, promql.MatrixSelector):
-            yield node.vector_selector
-        elif isinstance(node, promql.VectorSelector):
-            yield node
-
-
-def _nodes(expr: Expr) -> Iterator[Expr]:
-    yield expr
-    for child in _children(expr):
-        yield from _nodes(child)
-
-
-def _children(expr: Expr) -> list[Expr]:
-    if isinstance(expr, promql.Call):
-        return list(expr.args)
-    if isinstance(expr, promql.BinaryExpr):
-        return [expr.lhs, expr.rhs]
-    if isinstance(expr, promql.AggregateExpr):
-        return [expr.expr] if expr.param is None else [expr.param, expr.expr]
-    if isinstance(expr, (promql.ParenExpr, promql.UnaryExpr, promql.SubqueryExpr)):
-        return [expr.expr]
-    return []
+    return expr.grouping_labels

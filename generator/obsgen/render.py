@@ -57,6 +57,11 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
     """`{path: text}` of artifacts, sorted by path; an artifact that wraps others comes after them."""
     texts: dict[str, str] = {}
     for artifact in artifacts:
+        if artifact.path in texts:
+            problem = Problem(
+                artifact.path, 0, 0, "this file is made twice", "rename one of the groups", "render/twice"
+            )
+            raise ProblemsError([problem], could_not_run=True)
         texts[artifact.path] = text(artifact.row.template, artifact.context(texts))
     return dict(sorted(texts.items()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
 
 from .problem import Problem
 
@@ -33,10 +34,14 @@ def as_github(problems: Sequence[Problem]) -> str:
     """Workflow commands. GitHub shows ten errors and ten warnings a step, so errors come first."""
     ordered = sorted(problems, key=lambda p: (p.severity != "error", p))
     return "".join(
-        f"::{p.severity} file={_property(p.file)},line={p.line},col={p.column},title={_property(p.rule)}::"
+        f"::{p.severity} file={_property(p.file)}{_line(p)},title={_property(p.rule)}::"
         f"{_data(f'{p.fact} ({p.remedy})' if p.remedy else p.fact)}\n"
         for p in ordered
     )
+
+
+def _line(problem: Problem) -> str:
+    return f",line={problem.line},col={problem.column}" if problem.line else ""
 
 
 def _data(text: str) -> str:
@@ -57,7 +62,7 @@ def as_sarif(problems: Sequence[Problem]) -> str:
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": p.file},
+                        "artifactLocation": {"uri": quote(p.file)},
                         "region": {"startLine": max(p.line, 1), "startColumn": max(p.column, 1)},
                     }
                 }

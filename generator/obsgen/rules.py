@@ -61,10 +61,10 @@ def _group(
     Not in Loki: its recordings live in the Prometheus that they are written to, where its own rules can't read them.
     """
     if engine == "prometheus":
-        for question, number in Counter(_question(alert) for _, alert in asked for _ in alert.levels).items():
-            if number > 1 and question not in recorded:
-                first = next(key for key, alert in asked if _question(alert) == question)
-                recorded = {**recorded, question: f"alert:{first}:query"}
+        first = {_question(alert): key for key, alert in reversed(asked)}
+        times = Counter(_question(alert) for _, alert in asked for _ in alert.levels)
+        shared = [question for question, number in times.items() if number > 1 and question not in recorded]
+        recorded = recorded | {question: f"alert:{first[question]}:query" for question in shared}
     records = [Rule("record", record, question) for question, record in recorded.items()]
     rules = [rule for key, alert in asked for rule in _rules(declaration, key, alert, recorded)]
     interval = "1m" if engine == "loki" else declaration.prometheus.evaluation_interval

@@ -16,6 +16,7 @@ from .model import seconds
 from .rules import Group, Rule
 
 _SAMPLES = re.compile(r"x(\d+)$")
+_HISTOGRAM = re.compile(r"\{\{.*?\}\}")  # one sample, with spaces inside
 _SETTLE = 15  # minutes of nothing, beyond `for`, before an absent metric is asked for
 
 
@@ -73,7 +74,7 @@ def _cases(rule: Rule) -> Iterator[Case]:
 def samples(values: str) -> int:
     """How many samples promtool makes of a values text: `0+60x10` 11, `_x5` 5, `1` 1."""
     total = 0
-    for token in values.split():
+    for token in _HISTOGRAM.sub("0", values).split():
         repeat = _SAMPLES.search(token)
         times = int(repeat[1]) if repeat else 0
         total += times if token.startswith("_") and repeat else times + 1

@@ -44,9 +44,8 @@ def environment(declaration: Declaration, store: ObjectStore | None) -> list[tup
 def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Needed]:
     """Every Secret key to create, sorted by where it lives."""
     readers: dict[str, set[str]] = {}
-    if declaration.alertmanager.deploy:
-        for name, _ in files(declaration, receivers):
-            readers.setdefault(name, set()).add(f"Alertmanager, file `{SECRETS_MOUNT}/{name}`")
+    for name, _ in files(declaration, receivers):
+        readers.setdefault(name, set()).add(f"Alertmanager, file `{SECRETS_MOUNT}/{name}`")
     store = declaration.loki.object_store
     if declaration.loki.deploy and store:
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):

@@ -45,7 +45,7 @@ CHECKS: tuple[Check, ...] = (
     Check("route/watchdog", "error", routing.watchdog),
     Check("route/test", "error", routing.declared_tests),
     Check("log/identifier-label", "error", logs.identifier_as_label),
-    Check("log/label-name", "error", logs.bad_label_name),
+    Check("log/reserved-label", "error", logs.reserved_label),
     Check("log/stream-limit", "error", logs.stream_limit),
     Check("log/level-label", "error", logs.level_label),
     Check("log/reserved-level", "error", logs.reserved_level),

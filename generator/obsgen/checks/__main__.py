@@ -11,7 +11,7 @@ from .ignore import QUESTIONS
 def index() -> str:
     """Every check with its severity and its question, the first line of its function's docstring."""
     rows = [(row.id, row.severity, (inspect.getdoc(row.ask) or "").partition("\n")[0]) for row in CHECKS] + QUESTIONS
-    table = [f"| [{id}]({id}.md) | {severity} | {question.replace('|', '∣')} |" for id, severity, question in rows]
+    table = [f"| [{id}]({id}.md) | {severity} | {question} |" for id, severity, question in rows]
     return "\n".join([_HEAD, *sorted(table), ""])
 
 

@@ -21,7 +21,7 @@ def duplicate_alert(declared: Declared) -> Iterator[Finding]:
             identity = (alert.name or key, severity, whose)
             first, labels = seen.setdefault(identity, (key, result_labels(alert)))
             if first != key and _may_be_equal(labels, result_labels(alert)):
-                fact = f"the alert {identity[0]!r} of severity {severity!r} is the same alert as {first!r}"
+                fact = f"{key} and {first} are one alert: {identity[0]} of severity {severity!r}, with the same owner"
                 yield Finding(path, fact, "give it another name or severity", key=True)
     for pack, tuning in declared.declaration.packs.items():
         for name in tuning.alerts:

@@ -81,7 +81,8 @@ def _faults(ignores: list[Ignore], used: set[Ignore], known: set[str]) -> Iterat
         place = (ignore.file, ignore.line, ignore.column)
         if ignore.id not in known:
             remedy = "write # obsgen: ignore=ID reason"
-            yield Problem(*place, f"no check is called {ignore.id!r}", remedy, "ignore/unknown")
+            fact = f"no check is called {ignore.id!r}" if ignore.id else "this comment names no check"
+            yield Problem(*place, fact, remedy, "ignore/unknown")
         elif not ignore.reason:
             remedy = f"write # obsgen: ignore={ignore.id} and why"
             yield Problem(*place, "a check is silenced without a reason", remedy, "ignore/reason")

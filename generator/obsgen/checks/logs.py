@@ -20,7 +20,7 @@ _IDENTIFIER = re.compile(
 def identifier_as_label(declared: Declared) -> Iterator[Finding]:
     """One stream per request: Loki refuses every new stream of every service at its limit (5,000; 3.7.6 answers 429)."""
     for name, field in declared.declaration.logging.fields.items():
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|-", "_", name).lower()
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
         if field.store == "label" and field.type != "boolean" and _IDENTIFIER.fullmatch(words):
             fact = f"{name!r} has a value per request or machine: each would become a stream of its own"
             yield Finding(("logging", "fields", name, "store"), fact, "write store: metadata")
@@ -53,15 +53,10 @@ def reserved_level(declared: Declared) -> Iterator[Finding]:
             yield Finding(("logging", "levels", place), fact, "leave it out, or choose another word")
 
 
-def bad_label_name(declared: Declared) -> Iterator[Finding]:
-    """Promtail refuses to start ("invalid label name", 3.6.15; -check-syntax says valid), or a line chooses its own origin."""
+def reserved_label(declared: Declared) -> Iterator[Finding]:
+    """The agent writes these labels from the pod; taken from the line, a service could write into another's stream."""
     for name, field in declared.declaration.logging.fields.items():
-        path = ("logging", "fields", name)
-        if field.store != "line" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            remedy = f"write {re.sub(r'[^A-Za-z0-9_]', '_', name)}: {{path: [{name}], …}}"
-            yield Finding(path, f"{name!r} can't be the name of a label or of metadata", remedy, key=True)
-        elif field.store != "line" and name in (*agent.TARGET_LABELS, *agent.TARGET_METADATA):
-            fact = (
-                f"the agent writes {name!r} itself, from the pod; taken from the line, a service could write as another"
-            )
+        if field.store != "line" and name in (*agent.TARGET_LABELS, *agent.TARGET_METADATA):
+            fact = f"the agent writes {name!r} itself, from the pod"
+            path = ("logging", "fields", name)
             yield Finding(path, fact, "leave it in the line, or call it something else", key=True)

@@ -47,18 +47,23 @@ def _heartbeat(severity: str) -> bool:
 
 
 def unknown_role(declared: Declared) -> Iterator[Finding]:
-    """A role that the default team does not bind reaches nobody, but for the teams that bind it themselves."""
+    """A role that no team binds reaches nobody."""
     d = declared.declaration
-    bound = {role for team in d.teams.values() if team.default for role in team.channels}
-    asked: dict[Path, str] = {("routing", "unrouted", place): role for place, role in enumerate(d.routing.unrouted)}
+    bound = {role for team in d.teams.values() for role in team.channels}
+    default = {role for team in d.teams.values() if team.default for role in team.channels}
     for severity, level in d.severities.items():
-        asked |= {("severities", severity, "notify", place): role for place, role in enumerate(level.notify)}
+        for place, role in enumerate(level.notify):
+            if role not in bound:
+                yield unknown(("severities", severity, "notify", place), "channel for the role", role, bound)
+    for place, role in enumerate(d.routing.unrouted):
+        if role not in default:
+            yield unknown(("routing", "unrouted", place), "channel of the default team for the role", role, default)
     for number, test in enumerate(d.tests):
-        own = d.teams[test.alert["team"]].channels if test.alert.get("team") in d.teams else {}
-        asked |= {("tests", number, "notifies", p): role for p, role in enumerate(test.notifies) if role not in own}
-    for path, role in asked.items():
-        if role not in bound and any(team.default for team in d.teams.values()):
-            yield unknown(path, "channel of the default team for the role", role, bound)
+        team = d.teams.get(test.alert.get("team", ""))
+        known = default | set(team.channels if team else ())
+        for place, role in enumerate(test.notifies):
+            if role not in known:
+                yield unknown(("tests", number, "notifies", place), "channel for the role", role, known)
 
 
 def unknown_team(declared: Declared) -> Iterator[Finding]:

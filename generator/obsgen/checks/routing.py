@@ -62,7 +62,7 @@ def watchdog(declared: Declared) -> Iterator[Finding]:
 
 
 def declared_tests(declared: Declared) -> Iterator[Finding]:
-    """The declared `tests`, by the rules of the rendered Alertmanager configuration."""
+    """An alert that reaches others than its test says wakes the wrong person, or nobody."""
     config = alertmanager_config(declared)
     for place, test in enumerate(declared.declaration.tests if config else ()):
         try:

@@ -18,7 +18,7 @@ from .questions import alerts
 _FUNCTION_NAMES = """
 and call html index slice js len not or print printf println urlquery eq ge gt le lt ne
 args externalURL first graphLink humanize humanize1024 humanizeDuration humanizePercentage humanizeTimestamp label match
-now parseDuration pathPrefix query reReplaceAll safeHtml sortByLabel stripDomain stripPort strvalue tableLink title tmpl
+now parseDuration pathPrefix query reReplaceAll safeHtml sortByLabel stripDomain stripPort strvalue tableLink title
 toDuration toLower toTime toUpper urlQueryEscape value
 """
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
@@ -50,6 +50,8 @@ def actions(text: str) -> tuple[list[Action], str]:
     opened: list[str] = []
     for match in _ACTION.finditer(text):
         code = _LITERAL.sub(lambda literal: " " * len(literal[0]), match[1])
+        if "{{" in code:
+            return found, "a {{ is not closed"
         word = next(iter(code.split()), "")
         found.append(Action(match.start(1), match[1], code, not {"range", "with", "define"} & set(opened)))
         if word in _OPENING:

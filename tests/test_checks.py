@@ -1,0 +1,503 @@
+"""Each page of docs/checks is a test: what it shows trips the check with the words it shows, and its twin does not."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from obsgen import overlay
+from obsgen.checks import CHECKS, check, check_all
+from obsgen.checks.__main__ import index
+from obsgen.checks.ignore import QUESTIONS
+from obsgen.problem import Problem
+from obsgen.road import Declared, load
+
+PAGES = Path(__file__).parents[1] / "docs" / "checks"
+BASE = Path(__file__).parent / "checks" / "base.yaml"
+IDS = {row.id: row.severity for row in CHECKS} | {id: severity for id, severity, _ in QUESTIONS}
+
+Block = tuple[str, str]
+"""Kind and text: "" merges into the declaration, `profile` is one, `append` is added as it stands, `head` is in git's HEAD."""
+
+
+class Page(NamedTuple):
+    """What a page shows: blocks with the messages they lead to, the corrected twin, the silencing comment."""
+
+    id: str
+    severity: str
+    trips: list[tuple[list[Block], str]]
+    twin: list[Block]
+    silence: str
+
+
+def page(id: str) -> Page:
+    text = (PAGES / f"{id}.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    assert list(parts) == ["Trips", "Does not trip", "Silence"], f"{id}: other headings"
+    head = re.match(rf"# {id}\n\nSeverity: (\w+)\n\n\S[^#]+## Trips\n", text)
+    assert head, f"{id}: a page begins with its name, its severity and why one would care"
+    trips: list[tuple[list[Block], str]] = []
+    blocks: list[Block] = []
+    for kind, language, body in fences(parts["Trips"]):
+        if language == "text":
+            trips.append((blocks, body))
+            blocks = []
+        else:
+            blocks.append((kind, body))
+    assert trips, f"{id}: no message"
+    assert not blocks, f"{id}: the last block has no message"
+    return Page(
+        id, head[1], trips, [(kind, body) for kind, _, body in fences(parts["Does not trip"])], parts["Silence"]
+    )
+
+
+def fences(text: str) -> list[tuple[str, str, str]]:
+    return re.findall(r"(?:<!-- (\w+) -->\n)?```(yaml|text)\n(.*?)\n```", text, re.DOTALL)
+
+
+def dumped(data: Any) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100_000)
+
+
+def merged(blocks: Sequence[Block], kind: str) -> str | None:
+    """The declaration of the blocks of one kind; the base as it stands where there are none."""
+    chosen = [yaml.safe_load(text) for found, text in blocks if found == kind]
+    if not chosen:
+        return None
+    data = yaml.safe_load(BASE.read_text(encoding="utf-8"))
+    for patch in chosen:
+        data = overlay.merge(data, patch)
+    return dumped(data)
+
+
+def declared(folder: Path, text: str, profile: str = "{}\n") -> Declared:
+    """The declaration and profile written to `folder`, read from there as obsgen shows them."""
+    (folder / "profiles").mkdir(exist_ok=True)
+    (folder / "observability.yaml").write_text(text, encoding="utf-8")
+    (folder / "profiles" / "test.yaml").write_text(profile, encoding="utf-8")
+    with inside(folder):
+        return load(Path("observability.yaml"), "test")
+
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """The shown names of files are relative to the working folder, and git is asked there."""
+    with contextlib.chdir(folder):
+        yield
+
+
+def written(folder: Path, blocks: Sequence[Block]) -> Declared:
+    before = merged(blocks, "head")
+    text = merged(blocks, "") or before or BASE.read_text(encoding="utf-8")
+    text += "".join(f"{body}\n" for kind, body in blocks if kind == "append")
+    if before:
+        declared(folder, before)
+        commit(folder)
+    return declared(folder, text, "".join(f"{body}\n" for kind, body in blocks if kind == "profile") or "{}\n")
+
+
+def commit(folder: Path) -> None:
+    who = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.com"}
+    who |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.com"}
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "before"]):
+        subprocess.run(["git", "-c", "commit.gpgsign=false", *command], cwd=folder, check=True, env=os.environ | who)
+
+
+def found(folder: Path, blocks: Sequence[Block]) -> list[Problem]:
+    one = written(folder, blocks)
+    with inside(folder):
+        return check(one)
+
+
+def shown(problems: Sequence[Problem], id: str) -> str:
+    """The messages of one check without their lines, which the dumped file has of its own."""
+    return "\n".join(str(dataclasses.replace(problem, line=0)) for problem in problems if problem.rule == id)
+
+
+def test_every_check_has_a_page_and_every_page_a_check() -> None:
+    pages = {path.relative_to(PAGES).with_suffix("").as_posix() for path in PAGES.rglob("*.md")} - {"README"}
+    assert pages == set(IDS)
+
+
+def test_the_index_lists_every_check_and_its_question() -> None:
+    current = (PAGES / "README.md").read_text(encoding="utf-8")
+    assert current == index(), "run: python -m obsgen.checks > docs/checks/README.md"
+
+
+def test_the_base_of_the_pages_has_no_finding(tmp_path: Path) -> None:
+    assert found(tmp_path, []) == []
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_page_tells_what_obsgen_says(id: str, tmp_path: Path) -> None:
+    told = page(id)
+    assert told.severity == IDS[id]
+    for number, (blocks, message) in enumerate(told.trips):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert shown(found(folder, blocks), id) == message
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_the_corrected_twin_of_a_page_trips_nothing_of_it(id: str, tmp_path: Path) -> None:
+    assert shown(found(tmp_path, page(id).twin), id) == ""
+
+
+@pytest.mark.parametrize("id", [row.id for row in CHECKS])
+def test_the_comment_of_a_page_silences_its_check(id: str, tmp_path: Path) -> None:
+    told = page(id)
+    comment = re.fullmatch(rf"\n`(# obsgen: ignore={id} \S.*)`\n", told.silence)
+    assert comment, f"{id}: Silence is one comment"
+    blocks, _ = told.trips[0]
+    for problem in reversed([problem for problem in found(tmp_path, blocks) if problem.rule == id]):
+        file = tmp_path / problem.file
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if comment[1] not in lines[problem.line - 2]:
+            indent = " " * (len(lines[problem.line - 1]) - len(lines[problem.line - 1].lstrip()))
+            lines.insert(problem.line - 1, indent + comment[1])
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with inside(tmp_path):
+        assert [p for p in check(load(Path("observability.yaml"), "test")) if p.rule in (id, *dict_of_comments())] == []
+
+
+def dict_of_comments() -> list[str]:
+    return [id for id, _, _ in QUESTIONS]
+
+
+def base(*changes: tuple[str, str]) -> str:
+    """The base as text, with parts of it replaced."""
+    text = BASE.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} does not stand there once"
+        text = text.replace(old, new)
+    return text
+
+
+def checked(folder: Path, text: str, profile: str = "{}\n") -> list[Problem]:
+    one = declared(folder, text, profile)
+    with inside(folder):
+        return check(one)
+
+
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+def marked(problem: Problem) -> str:
+    """What the caret stands under."""
+    line, carets = problem.excerpt.split("\n")
+    return line[carets.index("^") : len(carets)]
+
+
+PROMQL = '    expr: sum by (app) (rate(http_requests_total{app="checkout", code=~"5.."}[5m])) > 1\n'
+LOGQL = '    logql: sum by (app) (rate({namespace="shop", level="ERROR"} [5m]))\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "token"),
+    [
+        (PROMQL, "    expr: sum by (app) (rate(http_requests_total[5m]))) > 1\n", "query/promql", ")"),
+        (PROMQL, "    expr: |\n      sum by (app) (\n        rate(up[5m])\n      )) > 1\n", "query/promql", ")"),
+        (PROMQL, "    expr: |-\n\n      sum(up{) > 1\n", "query/promql", ")"),
+        (PROMQL, "    expr: >-\n      sum by (app)\n      (rate(upp[5m])) > 1\n", "query/unknown-metric", "upp"),
+        (PROMQL, "    expr: sum(rate(up[5m]))\n      + sum(upp) > 1\n", "query/unknown-metric", "upp"),
+        (PROMQL, "    expr: 'up{pod=~''a''} > upp'\n", "query/unknown-metric", "upp"),
+        (PROMQL, '    expr: "up{pod=\\"a\\"}\\n > \\\n        upp"\n', "query/unknown-metric", "upp"),
+        (LOGQL, '    logql: sum by (app) (rate({app="x"} |= error [5m]))\n', "query/logql", "error"),
+        (LOGQL, '    logql: |\n      sum by (app) (\n        rate({app="x"} |= error [5m])\n      )\n', "query/logql", "error"),
+        (LOGQL, '    logql: |\n      sum by (app) (rate(\n        {job="x"} [5m]))\n', "query/unknown-label", "job"),
+    ],
+)  # fmt: skip
+def test_the_caret_stands_under_the_token_wherever_the_query_is_written(
+    old: str, new: str, rule: str, token: str, tmp_path: Path
+) -> None:
+    text = base((old, new))
+    problem = next(problem for problem in checked(tmp_path, text) if problem.rule == rule)
+    line = text.splitlines()[problem.line - 1]
+    assert marked(problem) == token
+    assert line[problem.column - 1 :].startswith(token)
+    assert problem.excerpt.split("\n")[0] == f"    {line}"
+
+
+def test_a_line_that_looks_like_a_later_one_does_not_attract_the_caret(tmp_path: Path) -> None:
+    text = base((PROMQL, "    expr: |\n      (sum(up)\n      )\n      )\n"))
+    problem = next(problem for problem in checked(tmp_path, text) if problem.rule == "query/promql")
+    assert problem.line == line_of(text, "      (sum(up)") + 2
+
+
+def test_a_problem_in_a_profile_is_told_in_the_profile(tmp_path: Path) -> None:
+    profile = "cluster: main\nalerts:\n  CheckoutErrors:\n    expr: sum(\n"
+    problems = checked(tmp_path, base(), profile)
+    assert [(p.file, p.line, p.rule) for p in problems] == [("profiles/test.yaml", 4, "query/promql")]
+
+
+def test_all_findings_are_told_at_once_and_in_the_order_of_the_file(tmp_path: Path) -> None:
+    problems = checked(
+        tmp_path,
+        base(
+            ("team: payments\n    language", "team: payment\n    language"),
+            ("trace_id: {required: true, store: metadata}", "trace_id: {required: true, store: label}"),
+            ("default: 30d\n", "default: 12h\n"),
+            (PROMQL, "    expr: sum(\n"),
+            ("{owner: warehouse}", "{owner: stock}"),
+        ),
+    )
+    told = ["reference/team", "log/identifier-label", "retention/too-short", "retention/objective", "query/promql"]
+    assert [problem.rule for problem in problems if problem.rule != "retention/objective"] == [
+        *(rule for rule in told if rule != "retention/objective"),
+        "reference/service",
+    ]
+    assert "retention/objective" in {problem.rule for problem in problems}
+    assert problems == sorted(problems)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "teams: {platform: {default: false}}\n",
+        "alerts: {CheckoutErrors: {service: nobody}}\n",
+        "dlq: {queues: {orders:create: {owner: nobody}}}\n",
+        'versions: {loki: "9.9"}\n',
+        "packs: {dlq: {alerts: {DLQSpooling: {team_of: null, service: nobody}}}}\n",
+        "alertmanager: {raw: {patch: {route: {routes: [{matchers: [nonsense]}]}}}}\n",
+        "alertmanager: {raw: {patch: {route: 5}}}\n",
+        "logging: {redact: {password: null, token: null}}\n",
+    ],
+)
+def test_a_name_that_leads_nowhere_is_a_problem_and_no_traceback(profile: str, tmp_path: Path) -> None:
+    problems = checked(tmp_path, base(), profile)
+    assert all(problem.line for problem in problems)
+    assert problems or "redact" in profile
+
+
+def test_a_comment_above_the_key_silences_what_is_found_deep_in_its_block(tmp_path: Path) -> None:
+    comment = "    # obsgen: ignore=query/unknown-metric the service counts it\n    # a second comment\n"
+    text = base((PROMQL, comment + "    expr: |\n      sum(\n        orders_lost_total\n      ) > 1\n"))
+    assert "query/unknown-metric" not in {problem.rule for problem in checked(tmp_path, text)}
+    assert not {"ignore/unused", "ignore/unknown"} & {problem.rule for problem in checked(tmp_path, text)}
+
+
+def test_a_comment_silences_neither_its_neighbours_nor_other_checks(tmp_path: Path) -> None:
+    text = base(
+        (
+            "    trace_id: {required: true",
+            "    # obsgen: ignore=log/level-label because\n    trace_id: {required: true",
+        ),
+        ("metadata}", "label}"),
+    )
+    assert {"log/identifier-label", "ignore/unused"} <= {problem.rule for problem in checked(tmp_path, text)}
+
+
+def test_without_a_reason_the_finding_stays(tmp_path: Path) -> None:
+    text = base(("store: metadata}", "store: label} # obsgen: ignore=log/identifier-label"))
+    assert [problem.rule for problem in checked(tmp_path, text)] == ["log/identifier-label", "ignore/reason"]
+
+
+def test_a_leftover_is_one_only_where_no_profile_uses_it(tmp_path: Path) -> None:
+    text = base(("secrets:\n", "secrets:\n  only-prod: {secret: a, key: b}\n"))
+    one = declared(tmp_path, text)
+    (tmp_path / "profiles" / "prod.yaml").write_text(
+        "teams: {platform: {channels: {page: {routing_key: {secret: only-prod}}}}}\n", encoding="utf-8"
+    )
+    with inside(tmp_path):
+        other = load(Path("observability.yaml"), "prod")
+        assert {problem.rule for problem in check(one)} == {"secret/unused"}
+        assert check_all([one, other]) == []
+        assert [problem.rule for problem in check_all([one])] == ["secret/unused"]
+        assert check_all([one], complete=False) == []
+
+
+def test_the_history_of_a_declaration_in_another_folder_is_read_from_its_own_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    declared(folder, base())
+    commit(folder)
+    (folder / "observability.yaml").write_text(
+        base(('{"2025-10-01": {store', '{"2026-10-01": {store')), encoding="utf-8"
+    )
+    with inside(tmp_path):
+        problems = check(load(Path("shop/observability.yaml"), "test"))
+    assert [problem.rule for problem in problems] == ["loki/schema-history"]
+
+
+def rules_of(folder: Path, patch: dict[str, Any], profile: str = "{}\n") -> set[str]:
+    text = dumped(overlay.merge(yaml.safe_load(BASE.read_text(encoding="utf-8")), patch))
+    return {problem.rule for problem in checked(folder, text, profile)} - {"version/end-of-life"}
+
+
+ORDINARY = {
+    "a link with a port": "see https://grafana.shop.example:8443/d/abc?var-queue=@all and redis://:$PASSWORD@redis:6379",
+    "a placeholder": "psql postgres://USER:PASSWORD@host/db or https://user:<password>@host or https://hooks.slack.com/services/…",
+    "code": "`kubectl -n shop exec deploy/checkout -- env | grep TOKEN`; sk-learn, desk-1234, eyJust {{ $value }}",
+    "a digest": "registry.shop.example/checkout@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "a role": "arn:aws:iam::111122223333:role/ObservabilityLokiWriterProductionEuCentral1",
+    "a long name": "CheckoutServiceErrorRateAbove5PercentForTenMinutes",
+    "a path": "/internal/Metrics/Of/The/Checkout/Service/V2/prometheus",
+}
+
+
+@pytest.mark.parametrize("text", ORDINARY.values(), ids=ORDINARY)
+def test_ordinary_text_is_no_secret(text: str, tmp_path: Path) -> None:
+    patch = {"alerts": {"CheckoutErrors": {"runbook": {"meaning": text}}}, "tests": [], "name": "shop"}
+    assert rules_of(tmp_path, patch) == set()
+
+
+SECRETS = {
+    "AWS key": "AKIA" + "IOSFODNN7EXAMPLE",
+    "AWS secret": "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",
+    "Slack webhook": "https://hooks.slack.com/services/" + "T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+    "Slack token": "xoxb-" + "123456789012-abcdefABCDEF",
+    "GitHub token": "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a",
+    "PagerDuty key": "0f3c" + "9e2b7a64d15803be9f7c2a6d1e48",
+    "URL with a password": "amqp://shop:" + "hunter2@rabbit:5672/",
+    "private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
+    "JWT": "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+}
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_seen_wherever_it_stands_and_never_printed(text: str, tmp_path: Path) -> None:
+    patch = {"alerts": {"CheckoutErrors": {"runbook": {"meaning": text}}}}
+    problems = checked(tmp_path, dumped(overlay.merge(yaml.safe_load(BASE.read_text(encoding="utf-8")), patch)))
+    (problem,) = [problem for problem in problems if problem.rule == "secret/literal"]
+    assert text not in f"{problem}{problem.excerpt}"
+
+
+@pytest.mark.parametrize(
+    "name", ["region", "environment", "version", "error_code", "tier", "zone", "valid", "grid", "skip"]
+)
+def test_a_field_of_few_values_may_be_a_label(name: str, tmp_path: Path) -> None:
+    assert rules_of(tmp_path, {"logging": {"fields": {name: {"store": "label"}}}}) == set()
+
+
+@pytest.mark.parametrize("name", ["user_id", "userId", "requestId", "client_ip", "url", "email", "error", "session"])
+def test_a_field_with_a_value_per_request_may_not(name: str, tmp_path: Path) -> None:
+    assert "log/identifier-label" in rules_of(tmp_path, {"logging": {"fields": {name: {"store": "label"}}}})
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        '{{ printf "%.2f" $value }} {{ $value | humanize }} {{ $value | humanizePercentage | printf "%s!" }}',
+        '{{ range query "up" }}{{ .Value }}{{ .Labels.instance }}{{ end }}',
+        '{{ with query "up" }}{{ . | first | value }}{{ end }}',
+        "{{ $x := $labels.app }}{{ $x }}{{- /* a }} comment */ -}}",
+        "{{ if and (gt $value 1.5) (not (eq $labels.app `}}`)) }}a{{ else if true }}b{{ end }}",
+        '{{ define "t" }}{{ .Labels.nothing }}{{ end }}{{ template "t" . }}',
+        'costs 5$, {"json": {"a": 1}} and {{ "{{" }}',
+        '{{ index $labels "app" }} {{ .Labels.app }} {{ $.Labels.app }} {{ with $labels.app }}{{ . }}{{ end }}',
+        '{{ $externalURL }} {{ $externalLabels.region }} {{ args 1 2 }} {{ 0x1F }} {{ 1e3 }} {{ len "é" }}',
+    ],
+)
+def test_a_template_that_prometheus_takes_is_left_alone(description: str, tmp_path: Path) -> None:
+    assert rules_of(tmp_path, {"alerts": {"CheckoutErrors": {"description": description}}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("description", "rule"),
+    [
+        ("{{ humanize $valu }}", "alert/template"),
+        ("{{ $value | humaniz }}", "alert/template"),
+        ("{{ range query `up` }}{{ .Value }}", "alert/template"),
+        ("{{ end }}", "alert/template"),
+        ("{{ $value }", "alert/template"),
+        ("{{ with $labels.pod }}{{ . }}{{ end }}", "alert/lost-label"),
+        ('{{ index $labels "pod" }}', "alert/lost-label"),
+        ("{{ .Labels.pod }}", "alert/lost-label"),
+        ("{{ $x := $labels.pod }}{{ $x }}", "alert/lost-label"),
+        ("{{ $labels.severity }}", "alert/lost-label"),
+    ],
+)
+def test_a_template_that_says_nothing_is_seen(description: str, rule: str, tmp_path: Path) -> None:
+    assert rules_of(tmp_path, {"alerts": {"CheckoutErrors": {"description": description}}}) == {rule}
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "histogram_quantile(0.99, sum by (le, app) (rate(loki_request_duration_seconds_bucket[5m]))) > 1",
+        'rate(loki_request_duration_seconds_count{route="loki_api_v1_push"}[5m]) > 1',
+        'ALERTS{alertname="X", alertstate="firing", team="ai", anything="x"} > 0',
+        "max_over_time(sum by (app) (rate(http_requests_total[2m]))[30m:30s]) > 1",
+        'label_replace(up, "zone", "$1", "pod", "(.*)") == 0 and on (zone) count_values("zone", up) > 0',
+        'sum by (zone) (label_replace(up, "zone", "$1", "pod", "(.*)")) == 0',
+        'sum by (kind) (label_join(up, "kind", "-", "app", "pod")) == 0',
+        "go_goroutines > 1000 or process_resident_memory_bytes > 1e9",
+        'promtail_custom_log_bytes_total{exported_app="x"} > 0',
+        'sum({__name__=~"dlq_.*", queue="orders:create"}) > 1',
+        'http_requests_total{tenant="any label of a metric that only the service knows"} > 1',
+        'dlq_messages_total{queue=~"orders:.*", reason!="adopted"} > 1',
+        'up{namespace="shop", cluster="main"} == 0',
+    ],
+)  # fmt: skip
+def test_a_query_that_can_fire_is_left_alone(expr: str, tmp_path: Path) -> None:
+    alert = {"expr": expr, "description": "It is so.", "examples": None}
+    assert rules_of(tmp_path, {"alerts": {"CheckoutErrors": alert}}) == {"alert/examples"}
+
+
+@pytest.mark.parametrize(
+    ("expr", "rule"),
+    [
+        ('rate(loki_request_duration_seconds_bucket{rout="x"}[5m]) > 1', "query/metric-label"),
+        ("sum by (ap) (up) == 0", "query/metric-label"),
+        ("up == 0 and on (ap) up", "query/metric-label"),
+        ("loki_request_duration_seconds > 1", "query/unknown-metric"),
+        ('up{namespace="auralink"} == 0', "query/unknown-value"),
+        ('dlq_messages_total{reason=~"bda|oops"} > 0', "query/unknown-value"),
+        ("irate(up[1m30s]) > 0", "query/rate-window"),
+        ("up > bool 0", "alert/always-fires"),
+        ("up + on (pod) up", "alert/always-fires"),
+    ],
+)  # fmt: skip
+def test_a_query_that_cannot_do_what_it_looks_like_is_seen(expr: str, rule: str, tmp_path: Path) -> None:
+    alert = {"expr": expr, "description": "It is so.", "examples": None}
+    assert rules_of(tmp_path, {"alerts": {"CheckoutErrors": alert}}) == {"alert/examples", rule}
+
+
+@pytest.mark.parametrize(
+    "logql",
+    [
+        'sum by (app) (rate({namespace="shop"} | trace_id!="" | pod="x" [5m]))',
+        'sum by (app) (count_over_time({app="checkout"} | json | context_duration_ms > 1000 and __error__="" [5m]))',
+        'sum by (app) (count_over_time({app="checkout"} | json d="context.duration_ms" | d > 1000 [5m]))',
+        'sum by (app) (sum_over_time({app="checkout"} | json d="context.duration_ms" | unwrap d [5m]))',
+        'sum by (app) (count_over_time({app="checkout"} | label_format who=pod | who="x" [5m]))',
+        'sum by (app) (count_over_time({app="checkout"} | regexp `(?P<verb>\\w+) /` | verb="GET" [5m]))',
+        'sum by (app) (count_over_time({app="checkout"} | pattern `<verb> <_>` | verb="GET" [5m]))',
+        'sum by (app, dst) (label_replace(rate({app="checkout"}[5m]), "dst", "$1", "pod", "(.*)"))',
+        'sum by (app) (rate({namespace="shop", level=~"ERR.*", level!="fatal"} [5m]))',
+    ],
+)  # fmt: skip
+def test_a_query_of_the_logs_that_can_find_something_is_left_alone(logql: str, tmp_path: Path) -> None:
+    assert rules_of(tmp_path, {"alerts": {"ManyErrorLines": {"logql": logql}}}) == set()
+
+
+def test_what_a_prometheus_of_somebody_else_scrapes_is_not_known(tmp_path: Path) -> None:
+    alert = {"examples": None, "expr": 'orders_lost_total{cluster="any"} > 1', "description": "It is so."}
+    theirs = {"prometheus": {"deploy": False}, "alerts": {"CheckoutErrors": alert}}
+    assert rules_of(tmp_path, theirs) == {"alert/examples"}
+    alert["expr"] = "dlq_mesages_total > 1"
+    assert rules_of(tmp_path, theirs) == {"alert/examples", "query/unknown-metric"}
+
+
+def test_tuning_of_a_pack_is_checked_where_it_is_written(tmp_path: Path) -> None:
+    profile = "packs:\n  dlq:\n    alerts:\n      DLQSpooling:\n        query: sum by (app) (dlq_spool_mesages)\n"
+    problems = checked(tmp_path, base(), profile)
+    (problem,) = [problem for problem in problems if problem.rule == "query/unknown-metric"]
+    assert {problem.rule for problem in problems} == {"query/unknown-metric", "alert/example-metric"}
+    assert (problem.file, problem.line, problem.rule) == ("profiles/test.yaml", 5, "query/unknown-metric")
+    assert marked(problem) == "dlq_spool_mesages"
+
+
+def test_a_name_that_reads_like_a_reference_is_none(tmp_path: Path) -> None:
+    patch = {"logging": {"redact": {"password": None, "token": None}, "fields": {"secret": {}}}}
+    assert rules_of(tmp_path, patch) == set()
