@@ -44,5 +44,5 @@ class TreeExtension(SingleFileSnapshotExtension):
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:
         """A unified diff: syrupy's own colours each character."""
-        lines = (text.replace("\r", "\\r").split("\n") for text in (snapshot_data, serialized_data))
-        return difflib.unified_diff(*lines, "committed", "rendered", n=2, lineterm="")
+        before, after = (text.replace("\r", "\\r").split("\n") for text in (snapshot_data, serialized_data))
+        return difflib.unified_diff(before, after, "committed", "rendered", n=2, lineterm="")

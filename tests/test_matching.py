@@ -19,9 +19,9 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obsg
 AMTOOL = CACHE / "amtool-0.34.2"
 
 NAMES = ("a", "b", "severity")
-VALUES = ("", "x", "y", "x.y", "X", "x y", 'say "x"', "back\\slash", "two\nlines", "comma,comma", "{x}", "=~", "ü")
+VALUES = ("", "x", "y", "x.y", "X y", '"x"', "\\n", "a\nb", "{c,o}", "ü")
 # What RE2 and Python read alike.
-PATTERNS = ("x", "x|y", "(x|y).*", ".*", ".+", "", "[^x]*", "x\\.y", "(?i)x", "\\w+", "x?", "^x$", "back\\\\slash", "ü")
+PATTERNS = ("x", "x|y", "(x|y).*", ".*", ".+", "", "[^x]*", "x\\.y", "(?i)x", "\\w+", "x?", "^x$", "\\\\n", "ü")
 
 labels = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VALUES))
 conditions = st.one_of(
@@ -85,7 +85,7 @@ def answered(route: dict[str, Any], alert: dict[str, str]) -> list[str]:
 
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(
-    forest=st.lists(st.tuples(st.sampled_from(["r1", "r2"]), trees), min_size=15, max_size=15),
+    forest=st.lists(st.tuples(st.sampled_from(["r1", "r2"]), trees), min_size=30, max_size=30),
     alerts=st.lists(labels, min_size=3, max_size=3),
 )
 def test_an_alert_reaches_the_receivers_that_alertmanager_says(

@@ -330,6 +330,7 @@ def test_what_would_do_nothing_is_refused_in_the_writers_words(name: str, value:
         ("alert-name", "dlqHighVolume"),
         ("alert-name", "A" * 61),
         ("queue", "rooms create"),
+        ("group", "rooms_test"),
         ("queue", "rooms}:create"),
         ("label", "trace-id"),
         ("version", "3"),

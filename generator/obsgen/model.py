@@ -83,6 +83,7 @@ class Metrics(Section, frozen=True, kw_only=True):
     port: int
     path: str = "/metrics"
     requests: Requests | None = None
+    exports: Mapping[str, tuple[str, ...]] = {}
 
 
 class ServiceObjective(Section, frozen=True, kw_only=True):

@@ -23,8 +23,12 @@ def known_metrics(declared: Declared) -> Known:
         name: None if metric.open else frozenset(metric.labels) for name, metric in upstream.all_metrics().items()
     }
     for service in declared.declaration.services.values():
-        requests = service.metrics.requests if service.metrics else None
-        if requests:
+        if not service.metrics:
+            continue
+        for name, labels in service.metrics.exports.items():
+            known |= {name: frozenset(labels), f"{name}_bucket": frozenset({*labels, "le"})}
+            known |= dict.fromkeys((f"{name}_count", f"{name}_sum"), frozenset(labels))
+        if requests := service.metrics.requests:
             names = [requests.total, *([requests.seconds] if requests.seconds else [])]
             known |= {name + end: None for name in names for end in ("", "_bucket", "_count", "_sum")}
     for expanded in declared.packs.values():
@@ -57,7 +61,7 @@ def _foreign(declared: Declared, metric: str) -> bool:
 def _meant(metric: str, known: Known) -> str:
     guess = did_you_mean(metric, known)
     hint = f"did you mean {guess!r}? " if guess else ""
-    return f"{hint}check its name; obsgen knows what its servers export, and the requests declared under services"
+    return f"{hint}check its name, or declare it: services.NAME.metrics.exports: {{{metric}: [its, labels]}}"
 
 
 def unknown_label(declared: Declared) -> Iterator[Finding]:

@@ -54,6 +54,28 @@ _TOKENS = re.compile(
     r"\bsk-(?:[a-z]+-)*[A-Za-z0-9]{20}|\bR0[0-9A-Z]{30}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]{10,}\.|"
     r"webhook\.office\.com/webhookb2/\w|\.logic\.azure\.com\S*[?&]sig=\w|discord(?:app)?\.com/api/webhooks/\d+/\w"
 )
+# One of these stands in every such token: a plain search is ten times as fast as the expression.
+_SIGNS = (
+    "slack",
+    "xox",
+    "xapp",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github",
+    "AKIA",
+    "ASIA",
+    "glpat",
+    "sk-",
+    "R0",
+    "KEY",
+    "eyJ",
+    "office",
+    "azure",
+    "discord",
+)
 _USERINFO = re.compile(r"://[^/\s:@]*:(?P<password>[^/\s@]+)@")
 # $VAR, <password>, {{ … }}, ***, …, PASSWORD: how documentation writes a password that it doesn't tell
 _PLACEHOLDER = re.compile(r"[$<{\[*…%].*|[A-Z][A-Z0-9_]*|x+|\.+")
@@ -78,7 +100,7 @@ def _literals(value: Any, path: Path) -> Iterator[Finding]:
         for place, item in enumerate(value):
             yield from _literals(item, (*path, place))
     elif isinstance(value, str):
-        if _TOKENS.search(value) or _password(value) or _random(value):
+        if _token(value) or _password(value) or _random(value):
             yield Finding(path, "this looks like a secret", _REMEDY)
         elif _SECRET_KEY.fullmatch(str(path[-1])) and not _PLACEHOLDER.fullmatch(value):
             yield Finding(path, f"{path[-1]!r} holds text, not a reference to a secret", _REMEDY)
@@ -87,8 +109,12 @@ def _literals(value: Any, path: Path) -> Iterator[Finding]:
 _REMEDY = "declare it under secrets, and write {secret: NAME}"
 
 
+def _token(value: str) -> bool:
+    return any(sign in value for sign in _SIGNS) and bool(_TOKENS.search(value))
+
+
 def _password(value: str) -> bool:
-    return any(not _PLACEHOLDER.fullmatch(found["password"]) for found in _USERINFO.finditer(value))
+    return "://" in value and any(not _PLACEHOLDER.fullmatch(found["password"]) for found in _USERINFO.finditer(value))
 
 
 def _random(value: str) -> bool:
