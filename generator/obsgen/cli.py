@@ -95,10 +95,22 @@ def _named(folder: Path) -> list[str]:
         return []
 
 
-def _meaning(declared: Declared) -> list[Problem]:
-    from .checks import check
+def _checked(config: Path, chosen: Sequence[str]) -> tuple[list[Problem], list[Declared]]:
+    """What shape and meaning say of the chosen profiles, and those whose shape is right."""
+    from .checks import check_all
+    from .road import load
 
-    return check(declared)
+    stopped: list[Problem] = []
+    declared = []
+    for profile in chosen:
+        try:
+            declared.append(load(config, profile))
+        except ProblemsError as error:
+            if error.could_not_run:
+                raise
+            stopped += error.problems
+    complete = not stopped and set(chosen) == set(_named(config.parent / "profiles"))
+    return sorted({*stopped, *check_all(declared, complete)}), declared
 
 
 def _failed(problems: Sequence[Problem], strict: bool) -> bool:
@@ -113,18 +125,9 @@ def _failed(problems: Sequence[Problem], strict: bool) -> bool:
 @_strict
 def check(config: Path, profiles: tuple[str, ...], everything: bool, form: str, strict: bool) -> int:
     """Shape, meaning and the declared tests; starts no server's program."""
-    from .road import load
-
-    found: set[Problem] = set()
-    for profile in _chosen(config, profiles, everything):
-        try:
-            found |= set(_meaning(load(config, profile)))
-        except ProblemsError as stopped:
-            if stopped.could_not_run:
-                raise
-            found |= set(stopped.problems)
-    _say(sorted(found), form, to_stdout=True)
-    return int(_failed(list(found), strict))
+    found, _ = _checked(config, _chosen(config, profiles, everything))
+    _say(found, form, to_stdout=True)
+    return int(_failed(found, strict))
 
 
 @_verb
@@ -184,23 +187,12 @@ def _folder(config: Path, out: Path | None, profile: str, several: bool) -> Path
 
 def _rendered(config: Path, chosen: Sequence[str], strict: bool) -> tuple[list[Problem], list[_Done]]:
     """Warnings, and every chosen profile rendered; ProblemsError with the problems of all of them if any may not be."""
-    from .road import load, texts
+    from .road import texts
 
-    found: set[Problem] = set()
-    stopped, done = [], []
-    for profile in chosen:
-        try:
-            declared = load(config, profile)
-            found |= set(_meaning(declared))
-            if not _failed(list(found), strict):
-                done.append((profile, declared, texts(declared)))
-        except ProblemsError as error:
-            if error.could_not_run:
-                raise
-            stopped += error.problems
-    if stopped or _failed(list(found), strict):
-        raise ProblemsError(sorted(found | set(stopped)))
-    return sorted(found), done
+    found, declared = _checked(config, chosen)
+    if _failed(found, strict):
+        raise ProblemsError(found)
+    return found, [(one.profile, one, texts(one)) for one in declared]
 
 
 def _summary(differing: Sequence[Any]) -> str:

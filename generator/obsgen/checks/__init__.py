@@ -74,6 +74,7 @@ CHECKS: tuple[Check, ...] = (
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", servers.schema_history),
     Check("version/unknown", "error", versions.unknown_version),
+    Check("route/version", "error", versions.too_old),
     Check("version/end-of-life", "warning", versions.end_of_life),
     Check("version/option", "error", versions.removed_option),
     Check("server/raw", "warning", versions.raw_patch),

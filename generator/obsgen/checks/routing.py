@@ -63,7 +63,7 @@ def watchdog(declared: Declared) -> Iterator[Finding]:
 
 def declared_tests(declared: Declared) -> Iterator[Finding]:
     """An alert that reaches others than its test says wakes the wrong person, or nobody."""
-    config = alertmanager_config(declared)
+    config = alertmanager_config(declared) if declared.declaration.tests else None
     for place, test in enumerate(declared.declaration.tests if config else ()):
         try:
             reached = matching.receivers((config or {})["route"], test.alert)
@@ -102,6 +102,7 @@ def alertmanager_config(declared: Declared) -> dict[str, Any] | None:
     for artifact in artifacts(declared.plan):
         if artifact.path == "monitoring/alertmanager.yaml":
             text = render.text(artifact.row.template, artifact.context({}))
-            manifest = next(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-            return dict(yaml.safe_load(manifest["data"]["alertmanager.yaml"]))
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            manifest = next(yaml.load_all(text, Loader=loader))
+            return dict(yaml.load(manifest["data"]["alertmanager.yaml"], Loader=loader))
     return None

@@ -12,6 +12,7 @@ from ..model import Declaration
 from ..packs import CONTEXT
 from ..road import Declared
 from .finding import Finding
+from .routing import alertmanager_config
 
 
 def unknown_version(declared: Declared) -> Iterator[Finding]:
@@ -62,6 +63,19 @@ def removed_option(declared: Declared) -> Iterator[Finding]:
                 if option.key == key and upstream.number(option.since) > upstream.number(target):
                     fact = f"{option.key} came with {server} {option.since}, and the target is {target}"
                     yield Finding(path, fact, "remove it, or raise the version", key=True)
+
+
+def too_old(declared: Declared) -> Iterator[Finding]:
+    """A channel whose key the target Alertmanager doesn't know yet: it refuses the whole configuration, and nobody is told."""
+    target = declared.declaration.versions.alertmanager
+    newer = [option for option in upstream.added("alertmanager") if upstream.number(option.since) > upstream.number(target)]
+    if not newer:
+        return
+    written = {key for _, key in _written(alertmanager_config(declared), ())}
+    for option in newer:
+        if option.key in written:
+            fact = f"what is rendered uses {option.key}, which came with alertmanager {option.since}; the target is {target}"
+            yield Finding(("versions", "alertmanager"), fact, "raise the version, or choose another channel")
 
 
 def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
