@@ -68,7 +68,9 @@ def removed_option(declared: Declared) -> Iterator[Finding]:
 def too_old(declared: Declared) -> Iterator[Finding]:
     """A channel whose key the target Alertmanager doesn't know yet: it refuses the whole configuration, and nobody is told."""
     target = declared.declaration.versions.alertmanager
-    newer = [option for option in upstream.added("alertmanager") if upstream.number(option.since) > upstream.number(target)]
+    newer = [
+        option for option in upstream.added("alertmanager") if upstream.number(option.since) > upstream.number(target)
+    ]
     if not newer:
         return
     written = {key for _, key in _written(alertmanager_config(declared), ())}
