@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import yaml
 
-from obsgen import promql, ruletests
+from obsgen import promql, ruletests, upstream
 from obsgen.assets import PACKS
 from obsgen.model import Alert
 from obsgen.packs import CONTEXT, Expanded
@@ -270,3 +270,22 @@ def test_the_series_of_an_example_are_metrics_that_the_alert_reads(contexts: Map
         read |= {name for key in read & set(recorded) for name in metrics(recorded[key])}
         series = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
         assert {selector.partition("{")[0] for selector in series} <= read
+
+
+@pytest.mark.parametrize("name", sorted(CONTEXT))
+def test_packs_ask_only_for_metrics_and_labels_that_a_server_exports(name: str) -> None:
+    """Of expressions and of examples alike: an alert on a made-up metric passes its own test for ever."""
+    known = upstream.all_metrics()
+    target = {"cluster", "namespace", "app", "pod", "container", "job", "instance"}
+    for context in (EVERYTHING, ALLOY, BARE):
+        pack = expanded(name, context)
+        texts = [record.query for record in pack.records.values()]
+        for alert in pack.alerts.values():
+            examples = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
+            texts += [alert.query or alert.expr or "", *examples]
+        for text in texts:
+            for metric, labels in promql.metrics(promql.parse(text)):
+                if metric in pack.records or not metric:
+                    continue
+                assert metric in known, text
+                assert known[metric].open or labels <= {*known[metric].labels, *target}, text

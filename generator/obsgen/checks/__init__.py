@@ -55,7 +55,7 @@ CHECKS: tuple[Check, ...] = (
     Check("query/promql", "error", queries.bad_promql),
     Check("query/logql", "error", queries.bad_logql),
     Check("query/unknown-label", "error", loglines.unknown_log_label),
-    Check("query/unknown-metric", "warning", metrics.unknown_metric),
+    Check("query/unknown-metric", "error", metrics.unknown_metric),
     Check("query/metric-label", "error", metrics.unknown_label),
     Check("query/unknown-value", "error", values.unknown_value),
     Check("query/undeclared-field", "warning", loglines.undeclared_field),
