@@ -141,6 +141,7 @@ ROWS: tuple[Row, ...] = (
         "kubernetes/loki.yaml.j2",
         {
             **_named("header", "namespace", "loki", "alertmanager_urls"),
+            "grafana_url": lambda v: v.d.urls.grafana,
             "image": _image("loki"),
             "has_rules": lambda v: bool(v.plan.groups_of("loki")),
             "query_hours": lambda v: int(seconds(v.d.loki.retention.default) // 3600) + 1,
@@ -230,7 +231,7 @@ ROWS: tuple[Row, ...] = (
         "monitoring/alertmanager.yaml",
         "kubernetes/alertmanager.yaml.j2",
         {
-            **_named("header", "namespace"),
+            **_named("header", "namespace", "cluster"),
             "alertmanager": lambda v: v.d.alertmanager,
             "external_url": lambda v: v.d.urls.alertmanager,
             "image": _image("alertmanager"),

@@ -60,6 +60,7 @@ CHECKS: tuple[Check, ...] = (
     Check("query/unknown-value", "error", values.unknown_value),
     Check("query/undeclared-field", "warning", loglines.undeclared_field),
     Check("query/rate-window", "error", queries.short_window),
+    Check("query/log-window", "error", loglines.short_log_window),
     Check("query/beyond-retention", "error", queries.long_window),
     Check("alert/always-fires", "error", queries.no_comparison),
     Check("alert/lost-label", "error", templates.lost_label),
