@@ -83,6 +83,7 @@ def test_who_is_told_is_what_the_rendered_routes_say(tree: Tree) -> None:
             for step in book.steps:
                 for told in step.told:
                     labels = {"alertname": page.name, "severity": step.severity, "team": told.team}
+                    labels |= {"cluster": declared.declaration.cluster, "namespace": declared.declaration.namespace}
                     assert [told.receiver] == matching.receivers(route, labels), labels
                     asked += 1
     assert asked or not rendered_rules(tree)
@@ -171,6 +172,14 @@ def test_a_part_that_nobody_wrote_says_so_and_is_counted(tmp_path: Path) -> None
     )
     (problem,) = [problem for problem in check(tree[0]) if problem.rule == "runbook/incomplete"]
     assert "MobileQuiet lacks impact" in problem.fact
+
+
+def test_the_page_of_the_heartbeat_warns_of_silencing_it_and_names_its_path(tmp_path: Path) -> None:
+    tree = edited(tmp_path)
+    text = pages(tree)["Watchdog"]
+    assert "While the heartbeat is silenced, the switch outside calls" in text
+    assert "then each of: alertmanager, prometheus" in text
+    assert "heartbeat is silenced" not in pages(tree)["MobileQuiet"]
 
 
 def test_two_alerts_of_one_name_share_a_page(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class Page:
     equal: tuple[str, ...]
     silence: str
     silence_url: str | None
+    heartbeat: bool
     patched: bool
 
 
@@ -263,6 +264,7 @@ class _Writer:
             self.equal,
             silence(self.d, name),
             f"{url.rstrip('/')}/#/silences/new?filter={where}" if url else None,
+            name == "Watchdog" and "watchdog" in self.places,
             bool(self.d.alertmanager.raw.patch),
         )
 
@@ -291,7 +293,7 @@ class _Writer:
             records=tuple(self._records(texts)),
             steps=steps,
             links=tuple(self._links(name, question, engine, logs)),
-            commands="\n".join(_commands(apps, namespace)),
+            commands="\n".join(_commands(apps, namespace, bool(alert.team_of))),
             logs=logs,
         )
 
@@ -337,6 +339,8 @@ class _Writer:
         """Whose pods to look at, and where they run; nobody's where the alert doesn't say."""
         if alert.service:
             return (alert.service,), self.d.namespace
+        if question == "vector(1)":  # a heartbeat: whoever makes it and whoever passes it on
+            return tuple(app for app in ("alertmanager", "prometheus") if app in self.targets), self.d.namespace
         if alert.team_of:
             return tuple(sorted({service for service, _ in owners(self.d, alert.team_of).values()})), self.d.namespace
         named = re.findall(r'\bapp="([A-Za-z0-9_.-]+)"', question)
@@ -437,13 +441,14 @@ def _few(values: tuple[str, ...]) -> tuple[str, ...]:
     return values if len(values) <= _SHOWN else (*values[:_SHOWN], f"and {len(values) - _SHOWN} more")
 
 
-def _commands(apps: tuple[str, ...], namespace: str) -> Iterator[str]:
+def _commands(apps: tuple[str, ...], namespace: str, found: bool) -> Iterator[str]:
     inside = f"kubectl -n {shell(namespace)}"
     if len(apps) == 1:
         pods = f"-l app={shell(apps[0])} "
     elif apps:
         pods = '-l "app=$APP" '
-        yield f"APP={shell(apps[0])}  # the alert's label service says which: {', '.join(_few(apps))}"
+        which = "the alert's label service says which of" if found else "then each of"
+        yield f"APP={shell(apps[0])}  # {which}: {', '.join(_few(apps))}"
     else:
         pods = ""
     yield f"{inside} get pods {pods}-o wide"
