@@ -69,6 +69,7 @@ CHECKS: tuple[Check, ...] = (
     Check("alert/template", "error", templates.bad_template),
     Check("alert/changing-summary", "warning", messages.changing_summary),
     Check("alert/runbook", "warning", messages.no_runbook),
+    Check("runbook/incomplete", "warning", messages.incomplete_runbook),
     Check("alert/duplicate", "error", duplicates.duplicate_alert),
     Check("loki/s3-credentials", "error", servers.s3_credentials),
     Check("loki/replication", "error", servers.replication),
