@@ -32,6 +32,13 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "search_seconds": 2,
         "streams_limit": 5000,
     },
+    "alertmanager": {
+        "deployed": True,
+        "namespace": "auralink",
+        "pods": ["alertmanager-0", "alertmanager-1", "alertmanager-2"],
+        "replicas": 3,
+    },
+    "redis": {"declared": True, "namespace": "auralink"},
 }
 ALLOY = {**EVERYTHING, "log-pipeline": {**EVERYTHING["log-pipeline"], "agent": "alloy"}}
 BARE: Mapping[str, Mapping[str, Any]] = {
@@ -42,6 +49,8 @@ BARE: Mapping[str, Mapping[str, Any]] = {
         **dict.fromkeys(("bytes_per_day", "lag_seconds", "search_ratio", "search_seconds")),
         "loki_rules": 0,
     },
+    "alertmanager": {"deployed": False, "namespace": "auralink", "pods": ["alertmanager-0"], "replicas": 1},
+    "redis": {"declared": False, "namespace": "auralink"},
 }
 # Guard an objective that the context does not hold: log_retention is kept by what is configured, dlq_loss allows nothing.
 ALWAYS_GUARDED = {"log_retention", "dlq_loss"}
@@ -228,7 +237,11 @@ def test_the_steps_of_a_runbook_are_numbered(alert: Alert) -> None:
 
 def test_a_runbook_names_only_alerts_that_exist() -> None:
     told = {"DLQHighVolume"}  # of the plan, declared by the team
-    named = {word for text in _runbooks() for word in re.findall(r"\b(?:DLQ|Log|Loki)[A-Z][A-Za-z]+\b", text)}
+    named = {
+        word
+        for text in _runbooks()
+        for word in re.findall(r"\b(?:Alertmanager|DLQ|Log|Loki|Prometheus|Redis|Service)[A-Z][A-Za-z]+\b", text)
+    }
     assert named <= set(ALERTS) | told
 
 

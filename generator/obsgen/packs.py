@@ -55,6 +55,12 @@ def loki_rules(declaration: Declaration) -> int:
 
 CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "watchdog": {},
+    "alertmanager": {
+        "deployed": lambda d: d.alertmanager.deploy,
+        "namespace": lambda d: d.namespace,
+        "pods": lambda d: [f"alertmanager-{number}" for number in range(d.alertmanager.replicas)],
+        "replicas": lambda d: d.alertmanager.replicas,
+    },
     "dlq": {
         "depth_max": lambda d: _bound(d, "dlq_depth", "max"),
         "queues": lambda d: sorted(d.dlq.queues) if d.dlq else [],
@@ -71,6 +77,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "search_seconds": lambda d: _seconds(d, "log_search", "max"),
         "streams_limit": lambda d: d.loki.limits.max_global_streams_per_user,
     },
+    "redis": {"declared": lambda d: d.dlq is not None, "namespace": lambda d: d.namespace},
 }
 """Pack → what its template `packs/NAME.yaml.j2` may see. `None` where the objective is not declared: then no alert guards it."""
 
