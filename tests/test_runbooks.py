@@ -89,6 +89,22 @@ def test_who_is_told_is_what_the_rendered_routes_say(tree: Tree) -> None:
     assert asked or not rendered_rules(tree)
 
 
+def test_the_places_named_are_those_of_the_rendered_receivers(tree: Tree) -> None:
+    declared, made = tree
+    manifests = [one for one in yaml.safe_load_all(made["monitoring/alertmanager.yaml"]) if one]
+    (config,) = [one["data"] for one in manifests if one["metadata"]["name"] == "alertmanager-config"]
+    rendered = {one["name"]: one for one in yaml.safe_load(config["alertmanager.yaml"])["receivers"]}
+    kinds = {"teams": "msteamsv2_configs"}
+    for page in runbooks.pages(declared.plan):
+        for told in (told for book in page.books for step in book.steps for told in step.told):
+            receiver = rendered[told.receiver]
+            assert sum(len(found) for key, found in receiver.items() if key != "name") == len(told.places)
+            for place in told.places:
+                configs = receiver[kinds.get(place.type, f"{place.type}_configs")]
+                public = {one.get("channel") or one.get("to") or one.get("url") for one in configs}
+                assert place.address in public, (page.name, place)
+
+
 def test_every_team_that_can_own_an_alert_is_on_its_page(tree: Tree) -> None:
     d = tree[0].declaration
     for key, alert in alerts(d, tree[0].packs):
