@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import yaml
 
-from obsgen import logql, promql, ruletests, upstream
+from obsgen import logql, promql, road, ruletests, upstream
 from obsgen.assets import PACKS
 from obsgen.model import Alert
 from obsgen.packs import CONTEXT, Expanded
@@ -19,6 +19,15 @@ from obsgen.query import Labels, allows
 from obsgen.render import environment, pack
 from obsgen.requests import example
 
+COUNTED: list[Mapping[str, Any]] = [
+    {"total": "http_requests_total", "errors": 'code=~"5.."', "apps": ["a"], "example": example('code=~"5.."')},
+    {
+        "total": "rpc_calls_total",
+        "errors": 'ok="false"',
+        "apps": ["b", "c-1"],
+        "example": example('ok="false"'),
+    },
+]
 EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     "watchdog": {},
     "dlq": {"depth_max": 100, "queues": ["agents:create", "rooms:create"], "review_seconds": 3600},
@@ -39,18 +48,24 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "pods": ["alertmanager-0", "alertmanager-1", "alertmanager-2"],
         "replicas": 3,
     },
+    "objectives": {
+        "budgets": [
+            {"budget": "0.001", "min_events": 100, "apps": ["a"]},
+            {"budget": "0.05", "min_events": 0, "apps": ["b", "c-1"]},
+        ],
+        "counted": COUNTED,
+        "interval": "30",
+        "namespace": "auralink",
+        "pairs": {
+            "fast": [{"seconds": 604_800, "apps": ["b"]}, {"seconds": 2_592_000, "apps": ["a", "c-1"]}],
+            "steady": [{"seconds": 2_592_000, "apps": ["a", "c-1"]}],
+            "slow": [{"seconds": 2_592_000, "apps": ["a", "c-1"]}],
+        },
+    },
     "redis": {"declared": True, "namespace": "auralink"},
     "services": {
         "error_levels": ["ERROR", "FATAL"],
-        "errors": [
-            {"total": "http_requests_total", "errors": 'code=~"5.."', "apps": ["a"], "example": example('code=~"5.."')},
-            {
-                "total": "rpc_calls_total",
-                "errors": 'ok="false"',
-                "apps": ["b", "c-1"],
-                "example": example('ok="false"'),
-            },
-        ],
+        "errors": COUNTED,
         "latencies": [{"seconds": "http_seconds", "apps": ["a"]}, {"seconds": "rpc_seconds", "apps": ["b", "c-1"]}],
         "namespace": "auralink",
         "scraped": ["a", "b", "c-1"],
@@ -70,6 +85,13 @@ BARE: Mapping[str, Mapping[str, Any]] = {
         "loki_rules": 0,
     },
     "alertmanager": {"deployed": False, "namespace": "auralink", "pods": ["alertmanager-0"], "replicas": 1},
+    "objectives": {
+        "budgets": [],
+        "counted": [],
+        "interval": "30",
+        "namespace": "auralink",
+        "pairs": {"fast": [], "steady": [], "slow": []},
+    },
     "redis": {"declared": False, "namespace": "auralink"},
     "services": {
         "error_levels": [],
@@ -118,12 +140,22 @@ def metrics(query: str) -> set[str]:
     return {name for name, _ in promql.metrics(promql.parse(query))}
 
 
+def read_by(query: str, recorded: Mapping[str, str]) -> set[str]:
+    """Metrics of the query, and those behind its recordings."""
+    names = metrics(query)
+    return names.union(*(read_by(recorded[name], recorded) for name in names & set(recorded)))
+
+
 def each_alert(alerts: list[tuple[str, Alert]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("alert", [alert for _, alert in alerts], ids=[key for key, _ in alerts])
 
 
 def test_every_pack_that_ships_has_a_context_and_is_tested_here() -> None:
     assert {path.name.removesuffix(".yaml.j2") for path in PACKS.glob("*.yaml.j2")} == set(CONTEXT) == set(EVERYTHING)
+
+
+def test_every_pack_of_the_grammar_ships() -> None:
+    assert set(road.schema("observability")["properties"]["packs"]["propertyNames"]["enum"]) == set(CONTEXT)
 
 
 @pytest.mark.parametrize("name", CONTEXT)
@@ -312,8 +344,7 @@ def test_the_series_of_an_example_carry_the_labels_of_a_scrape(alert: Alert) -> 
 def test_the_series_of_an_example_are_metrics_that_the_alert_reads(contexts: Mapping[str, Mapping[str, Any]]) -> None:
     recorded = recordings(contexts)
     for alert in filter(questions, shipped(contexts).values()):
-        read = metrics(questions(alert))
-        read |= {name for key in read & set(recorded) for name in metrics(recorded[key])}
+        read = read_by(questions(alert), recorded)
         series = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
         assert {selector.partition("{")[0] for selector in series} <= read
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from . import requests
+from . import availability, requests
 from .model import Alert, Declaration, seconds, size
 from .overlay import merge
 
@@ -94,6 +94,13 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "search_ratio": lambda d: _bound(d, "log_search", "ratio"),
         "search_seconds": lambda d: _seconds(d, "log_search", "max"),
         "streams_limit": lambda d: d.loki.limits.max_global_streams_per_user,
+    },
+    "objectives": {
+        "budgets": availability.budgets,
+        "counted": availability.counted,
+        "interval": lambda d: f"{seconds(d.prometheus.evaluation_interval):g}",
+        "namespace": lambda d: d.namespace,
+        "pairs": availability.pairs,
     },
     "redis": {"declared": lambda d: d.dlq is not None, "namespace": lambda d: d.namespace},
     "services": {

@@ -9,7 +9,6 @@ from .. import upstream
 from ..assets import TEMPLATES
 from ..document import Path
 from ..model import Declaration
-from ..packs import CONTEXT
 from ..road import Declared
 from .finding import Finding
 from .routing import alertmanager_config
@@ -118,9 +117,6 @@ def not_rendered(declared: Declared) -> Iterator[Finding]:
     agent = d.logging.agent.type
     if not (TEMPLATES / agent / "config.yaml.j2").is_file():
         yield Finding(("logging", "agent", "type"), f"the agent {agent} is not rendered yet", "write type: promtail")
-    for pack in d.packs:
-        if pack not in CONTEXT:
-            yield Finding(("packs", pack), f"the pack {pack!r} is not rendered yet", "remove it for now", key=True)
 
 
 def partly_rendered(declared: Declared) -> Iterator[Finding]:
