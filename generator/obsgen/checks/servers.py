@@ -83,6 +83,14 @@ def _loki_schema(file: FilePath) -> Mapping[str, Any] | None:
         return {}
 
 
+def no_image(declared: Declared) -> Iterator[Finding]:
+    """The admin API and the cleanup have nothing to run: no counter is exported, and every alert on dead letters is silent."""
+    dlq = declared.declaration.dlq
+    if dlq and not dlq.image:
+        fact = "the admin API and the cleanup have no image"
+        yield Finding(("dlq",), fact, "add image", key=True)
+
+
 def no_address(declared: Declared) -> Iterator[Finding]:
     """`deploy: false` means one that you run: without its address the agent has nowhere to send, and alerts reach nobody."""
     d = declared.declaration
