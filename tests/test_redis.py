@@ -1,6 +1,7 @@
 """The rendered Redis, started as the container would: its own command, files, mounts and probes, in namespaces of its own.
 
-Without redis-server and redis-cli these tests skip, saying so; under OBSGEN_REQUIRE_JUDGES=1 they fail instead.
+Beside it the rendered exporter. Without redis-server, redis-cli and redis_exporter these tests skip, saying so; under
+OBSGEN_REQUIRE_JUDGES=1 they fail instead.
 """
 
 from __future__ import annotations
@@ -33,20 +34,25 @@ set -e
 for root in /run /srv; do mount -t tmpfs tmpfs $root; done
 while [ $# -gt 0 ] && [ "$1" != -- ]; do mkdir -p "$2"; mount --bind "$1" "$2"; shift 2; done
 shift
+mount --bind "$HOSTS" /etc/hosts
 "$PYTHON" -c 'import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 0x41))'  # SIOCSIFFLAGS: up, running
 exec "$@"
 """
 
 
-def program(name: str) -> Path:
-    found = tools.find(name, "7.0")
+def program(name: str, version: str = "7.0") -> Path:
+    found = tools.find(name, version)
     if found:
         return found.path
-    said = f"{name} 7.0 is not here, so nothing was asked of the rendered Redis (make tools; docs/judges.md)"
+    said = f"{name} {version} is not here, so nothing was asked of the rendered Redis (make tools; docs/judges.md)"
     if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
         pytest.fail(said)
     pytest.skip(said)
+
+
+def rendered(name: str) -> str:
+    return texts(load(ROOT / "observability.yaml", "prod"))[f"dlq/{name}.yaml"]
 
 
 class Container:
@@ -57,8 +63,12 @@ class Container:
         programs.mkdir()
         for name in ("redis-server", "redis-cli"):
             (programs / name).symlink_to(program(name))
-        text = texts(load(ROOT / "observability.yaml", "prod"))["dlq/redis.yaml"]
-        objects = {one["kind"]: one for one in yaml.safe_load_all(text)}
+        objects = {one["kind"]: one for one in yaml.safe_load_all(rendered("redis"))}
+        service = objects["Service"]["metadata"]
+        hosts = folder / "hosts"
+        hosts.write_text(
+            f"127.0.0.1 localhost {service['name']}.{service['namespace']}.svc.cluster.local\n", encoding="utf-8"
+        )
         self.queues = sorted(load(ROOT / "observability.yaml", "prod").declaration.dlq.queues)  # type: ignore[union-attr]
         (self.spec,) = objects["StatefulSet"]["spec"]["template"]["spec"]["containers"]
         self.volumes = {one["name"]: folder / one["name"] for one in self.spec["volumeMounts"]}
@@ -67,7 +77,12 @@ class Container:
         for name, content in objects["ConfigMap"]["data"].items():
             (self.volumes["config"] / name).write_text(content, encoding="utf-8")
         secrets = {one["name"]: SECRETS[one["valueFrom"]["secretKeyRef"]["key"]] for one in self.spec["env"]}
-        self.environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHON": sys.executable, **secrets}
+        self.environment = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PYTHON": sys.executable,
+            "HOSTS": str(hosts),
+            **secrets,
+        }
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -102,10 +117,13 @@ class Container:
         self.process.kill()
         self.process.wait()
 
-    def inside(self, command: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    def entering(self, command: Sequence[str]) -> list[str]:
         assert self.process
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        enter = ["nsenter", f"--target={self.process.pid}", *user, "--mount", "--net", "--", *command]
+        return ["nsenter", f"--target={self.process.pid}", *user, "--mount", "--net", "--", *command]
+
+    def inside(self, command: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        enter = self.entering(command)
         return subprocess.run(enter, env={**self.environment, **variables}, capture_output=True, text=True, timeout=30)
 
     def probe(self, kind: str, **variables: str) -> int:
@@ -296,10 +314,58 @@ def test_an_empty_password_keeps_redis_from_starting(tmp_path: Path, variable: s
         "PATH": os.environ["PATH"],
         variable: "",
     }
-    text = texts(load(ROOT / "observability.yaml", "prod"))["dlq/redis.yaml"]
-    start = next(yaml.safe_load_all(text))["data"]["start.sh"]
+    start = next(yaml.safe_load_all(rendered("redis")))["data"]["start.sh"]
     shell = shutil.which("sh")
     assert shell
     ended = subprocess.run([shell, "-c", start], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode != 0
     assert f"{variable}: is empty" in ended.stderr
+
+
+FETCH = """
+import sys, time, urllib.request
+deadline = time.monotonic() + 30
+while True:
+    try:
+        print(urllib.request.urlopen(sys.argv[1]).read().decode())
+        break
+    except OSError:
+        if time.monotonic() > deadline:
+            raise
+"""
+
+
+def test_the_rendered_exporter_exports_every_queue_and_is_refused_nothing(tmp_path: Path) -> None:
+    (pod,) = [one for one in yaml.safe_load_all(rendered("exporter")) if one["kind"] == "Deployment"]
+    (spec,) = pod["spec"]["template"]["spec"]["containers"]
+    exporter = program("redis_exporter", "1.86")
+    container = Container(tmp_path)
+    container.start()
+    try:
+        container.ask(DLQ, "LPUSH", INBOX, "{}", "{}")
+        container.ask(DLQ, "ZADD", f"{INDEX}:z", "1", "id")
+        variables = {one["name"]: SECRETS[one["valueFrom"]["secretKeyRef"]["key"]] for one in spec["env"]}
+        with (tmp_path / "exporter.log").open("wb") as log:
+            command = container.entering([str(exporter), *spec["args"]])
+            process = subprocess.Popen(command, env={**container.environment, **variables}, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{spec['ports'][0]['containerPort']}"
+            container.inside([sys.executable, "-c", FETCH, f"{url}/metrics"], {})
+            # the second answer counts what the first was refused
+            metrics = container.inside([sys.executable, "-c", FETCH, f"{url}/metrics"], {}).stdout.splitlines()
+            health = container.inside(
+                [sys.executable, "-c", FETCH, url + spec["readinessProbe"]["httpGet"]["path"]], {}
+            )
+        finally:
+            process.kill()
+            process.wait()
+    finally:
+        container.kill()
+    assert health.stdout.strip() == "ok"
+    assert {"redis_up 1", "redis_aof_enabled 1", "redis_config_maxmemory 5.36870912e+08"} <= set(metrics)
+    assert [line for line in metrics if 'err="NOPERM"' in line or "redis_key_value" in line] == []
+    assert any(line.startswith("redis_instance_info{") and 'maxmemory_policy="noeviction"' in line for line in metrics)
+    assert any(line.startswith("redis_commands_latencies_usec_count") for line in metrics)
+    sizes = dict.fromkeys((key for queue in container.queues for key in (f"dlq:{queue}", f"{{dlq:{queue}}}:z")), "0")
+    sizes |= {INBOX: "2", f"{INDEX}:z": "1"}
+    assert {f'redis_key_size{{db="db0",key="{key}"}} {size}' for key, size in sizes.items()} <= set(metrics)
