@@ -170,7 +170,7 @@ ROUTES = """templates: [/etc/alertmanager/templates/*.tmpl]
 route:
   receiver: unrouted
   routes:
-    - {receiver: watchdog, matchers: ['alertname="Watchdog"']}
+    - {receiver: watchdog, matchers: ['alertname="Watchdog"', 'cluster="c"']}
     - {receiver: critical, matchers: ['severity="critical"'], routes: [{receiver: critical-ai, matchers: ['team="ai"']}]}
     - {receiver: info, matchers: ['severity="info"']}
 receivers:
@@ -210,7 +210,12 @@ def test_a_route_that_leads_to_another_receiver_is_refused(tmp_path: Path) -> No
 
 def test_a_route_that_swallows_the_heartbeat_is_refused(tmp_path: Path) -> None:
     verdict = routed(ROUTES.replace('alertname="Watchdog"', 'alertname="Heartbeat"'), ": routes", tmp_path)
-    assert 'alertname="Watchdog": expected watchdog, got unrouted' in verdict.message
+    assert 'alertname="Watchdog" cluster="c": expected watchdog, got unrouted' in verdict.message
+
+
+def test_a_heartbeat_of_another_cluster_that_counts_as_ours_is_refused(tmp_path: Path) -> None:
+    verdict = routed(ROUTES.replace(""", 'cluster="c"\'""", ""), ": routes", tmp_path)
+    assert 'alertname="Watchdog" cluster="not-c": expected unrouted, got watchdog' in verdict.message
 
 
 def test_a_message_that_names_no_defined_template_is_refused_by_its_text(tmp_path: Path) -> None:

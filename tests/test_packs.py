@@ -11,12 +11,13 @@ import msgspec
 import pytest
 import yaml
 
-from obsgen import promql, ruletests, upstream
+from obsgen import logql, promql, ruletests, upstream
 from obsgen.assets import PACKS
 from obsgen.model import Alert
 from obsgen.packs import CONTEXT, Expanded
-from obsgen.query import allows
+from obsgen.query import Labels, allows
 from obsgen.render import environment, pack
+from obsgen.requests import example
 
 EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     "watchdog": {},
@@ -32,6 +33,32 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "search_seconds": 2,
         "streams_limit": 5000,
     },
+    "alertmanager": {
+        "deployed": True,
+        "namespace": "auralink",
+        "pods": ["alertmanager-0", "alertmanager-1", "alertmanager-2"],
+        "replicas": 3,
+    },
+    "redis": {"declared": True, "namespace": "auralink"},
+    "services": {
+        "error_levels": ["ERROR", "FATAL"],
+        "errors": [
+            {"total": "http_requests_total", "errors": 'code=~"5.."', "apps": ["a"], "example": example('code=~"5.."')},
+            {
+                "total": "rpc_calls_total",
+                "errors": 'ok="false"',
+                "apps": ["b", "c-1"],
+                "example": example('ok="false"'),
+            },
+        ],
+        "latencies": [{"seconds": "http_seconds", "apps": ["a"]}, {"seconds": "rpc_seconds", "apps": ["b", "c-1"]}],
+        "namespace": "auralink",
+        "scraped": ["a", "b", "c-1"],
+        "services": ["a", "b", "c-1", "d"],
+    },
+}
+OF_SERVICES = {"http_requests_total", "rpc_calls_total"} | {
+    f"{name}_seconds_{end}" for name in ("http", "rpc") for end in ("bucket", "count")
 }
 ALLOY = {**EVERYTHING, "log-pipeline": {**EVERYTHING["log-pipeline"], "agent": "alloy"}}
 BARE: Mapping[str, Mapping[str, Any]] = {
@@ -41,6 +68,16 @@ BARE: Mapping[str, Mapping[str, Any]] = {
         **EVERYTHING["log-pipeline"],
         **dict.fromkeys(("bytes_per_day", "lag_seconds", "search_ratio", "search_seconds")),
         "loki_rules": 0,
+    },
+    "alertmanager": {"deployed": False, "namespace": "auralink", "pods": ["alertmanager-0"], "replicas": 1},
+    "redis": {"declared": False, "namespace": "auralink"},
+    "services": {
+        "error_levels": [],
+        "errors": [],
+        "latencies": [],
+        "scraped": [],
+        "namespace": "auralink",
+        "services": ["d"],
     },
 }
 # Guard an objective that the context does not hold: log_retention is kept by what is configured, dlq_loss allows nothing.
@@ -66,10 +103,15 @@ def recordings(contexts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 ALERTS = shipped(EVERYTHING)
 RECORDED = recordings(EVERYTHING)
 PER_AGENT = [*ALERTS.items(), *((key, alert) for key, alert in shipped(ALLOY).items() if alert != ALERTS[key])]
+ON_METRICS = [(key, alert) for key, alert in PER_AGENT if not alert.logql]
 
 
 def questions(alert: Alert) -> str:
     return alert.query or alert.expr or ""
+
+
+def survivors_of(alert: Alert) -> Labels:
+    return logql.parse(alert.logql).labels if alert.logql else promql.survivors(promql.parse(questions(alert)))
 
 
 def metrics(query: str) -> set[str]:
@@ -156,7 +198,7 @@ def test_counters_kept_in_redis_are_not_summed_over_the_replicas_that_export_the
     assert not [question for question in reading if re.match(r"sum\b", question)]
 
 
-@each_alert(PER_AGENT)
+@each_alert(ON_METRICS)
 def test_an_alert_asks_a_question_that_prometheus_reads(alert: Alert) -> None:
     tree = promql.parse(questions(alert))
     assert promql.has_comparison(tree) or alert.levels or alert.severity == "none"
@@ -186,7 +228,7 @@ def test_a_summary_is_one_static_sentence(alert: Alert) -> None:
 
 @each_alert(PER_AGENT)
 def test_a_description_uses_only_labels_that_survive_the_aggregation(alert: Alert) -> None:
-    survivors = promql.survivors(promql.parse(questions(alert)))
+    survivors = survivors_of(alert)
     used = set(re.findall(r"\$labels\.(\w+)", alert.description))
     assert {label for label in used if not allows(survivors, label)} == set()
     assert alert.description[0] in "ABCDEFGHIJKLMNOPQRSTUVWXYZ{"
@@ -195,7 +237,7 @@ def test_a_description_uses_only_labels_that_survive_the_aggregation(alert: Aler
 
 @each_alert(PER_AGENT)
 def test_the_owner_of_an_alert_is_read_from_a_label_of_its_result(alert: Alert) -> None:
-    survivors = promql.survivors(promql.parse(questions(alert)))
+    survivors = survivors_of(alert)
     assert alert.team_of is None or allows(survivors, alert.team_of)
     assert alert.service is None
 
@@ -203,8 +245,8 @@ def test_the_owner_of_an_alert_is_read_from_a_label_of_its_result(alert: Alert) 
 @each_alert(PER_AGENT)
 def test_no_alert_keeps_the_labels_that_every_rule_sets_itself(alert: Alert) -> None:
     # Two results that differ only in a label which the rule overwrites fail the evaluation of the whole rule.
-    question = RECORDED.get(questions(alert), questions(alert))
-    survivors = promql.survivors(promql.parse(question))
+    recorded = RECORDED.get(questions(alert))
+    survivors = promql.survivors(promql.parse(recorded)) if recorded else survivors_of(alert)
     set_by_rules = ("cluster", "namespace", "severity", "service", "team")
     assert [label for label in (*set_by_rules, "pod", "instance") if allows(survivors, label)] == []
 
@@ -228,7 +270,11 @@ def test_the_steps_of_a_runbook_are_numbered(alert: Alert) -> None:
 
 def test_a_runbook_names_only_alerts_that_exist() -> None:
     told = {"DLQHighVolume"}  # of the plan, declared by the team
-    named = {word for text in _runbooks() for word in re.findall(r"\b(?:DLQ|Log|Loki)[A-Z][A-Za-z]+\b", text)}
+    named = {
+        word
+        for text in _runbooks()
+        for word in re.findall(r"\b(?:Alertmanager|DLQ|Log|Loki|Prometheus|Redis|Service)[A-Z][A-Za-z]+\b", text)
+    }
     assert named <= set(ALERTS) | told
 
 
@@ -238,8 +284,8 @@ def _runbooks() -> Iterator[str]:
             yield getattr(alert.runbook, section)
 
 
-def test_every_alert_but_the_heartbeat_has_examples() -> None:
-    assert [key for key, alert in ALERTS.items() if alert.examples is None or not alert.examples.silent] == ["Watchdog"]
+def test_every_alert_on_metrics_but_the_heartbeat_has_examples() -> None:
+    assert [key for key, alert in ON_METRICS if alert.examples is None or not alert.examples.silent] == ["Watchdog"]
 
 
 @each_alert(PER_AGENT)
@@ -265,7 +311,7 @@ def test_the_series_of_an_example_carry_the_labels_of_a_scrape(alert: Alert) -> 
 @pytest.mark.parametrize("contexts", [EVERYTHING, ALLOY], ids=["promtail", "alloy"])
 def test_the_series_of_an_example_are_metrics_that_the_alert_reads(contexts: Mapping[str, Mapping[str, Any]]) -> None:
     recorded = recordings(contexts)
-    for alert in shipped(contexts).values():
+    for alert in filter(questions, shipped(contexts).values()):
         read = metrics(questions(alert))
         read |= {name for key in read & set(recorded) for name in metrics(recorded[key])}
         series = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
@@ -282,10 +328,10 @@ def test_packs_ask_only_for_metrics_and_labels_that_a_server_exports(name: str) 
         texts = [record.query for record in pack.records.values()]
         for alert in pack.alerts.values():
             examples = [*alert.examples.fires, *alert.examples.silent] if alert.examples else []
-            texts += [alert.query or alert.expr or "", *examples]
+            texts += [*filter(None, [questions(alert)]), *examples]
         for text in texts:
             for metric, labels in promql.metrics(promql.parse(text)):
-                if metric in pack.records or not metric:
+                if metric in pack.records or metric in OF_SERVICES or not metric:
                     continue
                 assert metric in known, text
                 assert known[metric].open or labels <= {*known[metric].labels, *target}, text

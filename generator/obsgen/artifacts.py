@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
-from . import agent, contract, deadletters, routing, ruletests, scrape, secrets, upstream
+from . import agent, contract, deadletters, routing, ruletests, runbooks, scrape, secrets, upstream
 from .model import Declaration, seconds
 from .packs import Expanded
 from .rules import Group, alerts
@@ -149,6 +149,7 @@ ROWS: tuple[Row, ...] = (
         "kubernetes/loki.yaml.j2",
         {
             **_named("header", "namespace", "loki", "alertmanager_urls"),
+            "grafana_url": lambda v: v.d.urls.grafana,
             "image": _image("loki"),
             "has_rules": lambda v: bool(v.plan.groups_of("loki")),
             "query_hours": lambda v: int(seconds(v.d.loki.retention.default) // 3600) + 1,
@@ -238,7 +239,7 @@ ROWS: tuple[Row, ...] = (
         "monitoring/alertmanager.yaml",
         "kubernetes/alertmanager.yaml.j2",
         {
-            **_named("header", "namespace"),
+            **_named("header", "namespace", "cluster"),
             "alertmanager": lambda v: v.d.alertmanager,
             "external_url": lambda v: v.d.urls.alertmanager,
             "image": _image("alertmanager"),
@@ -317,6 +318,29 @@ ROWS: tuple[Row, ...] = (
         },
         wraps=("contract/*.json",),
         manifest=True,
+    ),
+    Row(
+        "runbooks/*.md",
+        "runbooks/alert.md.j2",
+        {**_named("header"), "page": lambda v: v.item},
+        each=lambda p: [(page.name, page) for page in runbooks.pages(p)],
+    ),
+    Row(
+        "runbooks/README.md",
+        "runbooks/README.md.j2",
+        {
+            **_named("header", "cluster", "namespace"),
+            "answer": lambda v: runbooks.answer(v.d),
+            "duties": lambda v: runbooks.duties(v.d),
+            "name": lambda v: v.d.name,
+            "queues": lambda v: sorted(v.d.dlq.queues.items()) if v.d.dlq else [],
+            "rows": lambda v: runbooks.index(v.plan),
+            "silence": lambda v: runbooks.silence(v.d, "ALERT"),
+            "severities": lambda v: runbooks.by_severity(v.plan),
+            "strays": lambda v: runbooks.strays(v.d),
+            "unguarded": lambda v: runbooks.unguarded(v.plan),
+            "unscraped": lambda v: [name for name, service in v.d.services.items() if not service.metrics],
+        },
     ),
     Row(
         "SECRETS.md",

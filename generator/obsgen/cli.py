@@ -39,7 +39,10 @@ COLLECTOR = (100_000, 50, 100)
 """Python's (700, 10, 10) walks ever more objects and finds nothing: a run only adds. A tenth faster, no more memory (docs/speed.md)."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(context_settings=_HELP)
 @click.version_option(package_name="obsgen")
 def main() -> None:
     """One observability.yaml, rendered into what the logging, alerting and dead-letter servers read."""
@@ -66,7 +69,7 @@ def _verb(function: Callable[..., int]) -> click.Command:
 
     run.__doc__ = function.__doc__
     run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    return main.command(function.__name__)(run)
+    return main.command(function.__name__, context_settings=_HELP)(run)
 
 
 def _say(problems: Sequence[Problem], form: str, *, to_stdout: bool = False) -> None:

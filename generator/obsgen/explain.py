@@ -53,7 +53,8 @@ def _shipped(layers: Layers, keys: Keys) -> Any:
     if len(keys) < 3 or keys[0] != "packs":
         return _MISSING
     declaration = model.declaration(layers.data, schema("observability"))
-    return _at(packs.shipped(declaration, render.pack), keys[1:])
+    shipped = packs.shipped(declaration, render.pack, [document.data for document in layers.documents])
+    return _at(shipped, keys[1:])
 
 
 def _written(layers: Layers, dotted: str, keys: Keys, value: Any, shipped: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from . import requests
 from .model import Alert, Declaration, seconds, size
 from .overlay import merge
 
@@ -48,13 +49,36 @@ def _retention_hours(declaration: Declaration) -> list[int]:
     return sorted({int(seconds(period) // 3600) for period in periods})
 
 
+def _error_levels(declaration: Declaration) -> list[str]:
+    """Declared levels that mean an error; none where the level is no label, for then it takes a parser to count them."""
+    level = declaration.logging.fields.get("level")
+    grave = ("ERROR", "CRITICAL", "FATAL", "PANIC")
+    return (
+        [name for name in declaration.logging.levels if name.upper() in grave]
+        if level and level.store == "label"
+        else []
+    )
+
+
 def loki_rules(declaration: Declaration) -> int:
-    """How many rules Loki's ruler must evaluate: one for each level of each alert asked of the logs."""
+    """How many rules Loki's ruler must evaluate for the declared alerts: one for each level of each that is asked of the logs."""
     return sum(len(alert.levels) or 1 for alert in declaration.alerts.values() if alert.logql)
+
+
+def _loki_rules_of(packs: Mapping[str, Any], declared: Container[str]) -> int:
+    """The same for the alerts of packs, tuned and not yet typed."""
+    alerts = [alert for pack in packs.values() for alert in _undeclared(pack.get("alerts") or {}, declared).values()]
+    return sum(len(alert.get("levels") or ()) or 1 for alert in alerts if alert.get("logql"))
 
 
 CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "watchdog": {},
+    "alertmanager": {
+        "deployed": lambda d: d.alertmanager.deploy,
+        "namespace": lambda d: d.namespace,
+        "pods": lambda d: [f"alertmanager-{number}" for number in range(d.alertmanager.replicas)],
+        "replicas": lambda d: d.alertmanager.replicas,
+    },
     "dlq": {
         "depth_max": lambda d: _bound(d, "dlq_depth", "max"),
         "queues": lambda d: sorted(d.dlq.queues) if d.dlq else [],
@@ -71,20 +95,35 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "search_seconds": lambda d: _seconds(d, "log_search", "max"),
         "streams_limit": lambda d: d.loki.limits.max_global_streams_per_user,
     },
+    "redis": {"declared": lambda d: d.dlq is not None, "namespace": lambda d: d.namespace},
+    "services": {
+        "error_levels": _error_levels,
+        "errors": requests.errors,
+        "latencies": requests.latencies,
+        "namespace": lambda d: d.namespace,
+        "scraped": lambda d: sorted(name for name, service in d.services.items() if service.metrics),
+        "services": lambda d: sorted(d.services),
+    },
 }
 """Pack → what its template `packs/NAME.yaml.j2` may see. `None` where the objective is not declared: then no alert guards it."""
 
 
-def shipped(declaration: Declaration, template: Callable[[str, Mapping[str, Any]], str]) -> dict[str, Any]:
-    """What each declared pack's template says of this declaration; `template` renders a pack from its name and context."""
-    return {
-        name: yaml.load(
-            template(name, {key: value(declaration) for key, value in CONTEXT[name].items()}),
-            Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),
-        )
-        for name in declaration.packs
-        if name in CONTEXT
-    }
+def shipped(
+    declaration: Declaration,
+    template: Callable[[str, Mapping[str, Any]], str],
+    layers: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What each declared pack's template says of this declaration; `template` renders a pack from its name and context.
+
+    The pack that misses rules of Loki comes last, because it counts those that the other packs are left with once tuned.
+    """
+    said: dict[str, Any] = {}
+    for name in sorted(CONTEXT.keys() & declaration.packs, key=lambda name: "loki_rules" in CONTEXT[name]):
+        context = {key: value(declaration) for key, value in CONTEXT[name].items()}
+        if "loki_rules" in context:
+            context["loki_rules"] += _loki_rules_of(tuned(said, layers), declaration.alerts)
+        said[name] = yaml.load(template(name, context), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return {name: said[name] for name in declaration.packs if name in said}
 
 
 def tuned(packs: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The only doors for values into YAML, JSON and the configuration languages inside them."""
+"""The only doors for values into YAML, JSON and the configuration languages inside them; Markdown's are in its module."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from jinja2 import Undefined
 
+from . import markdown
 from .model import seconds
 from .overlay import merge
 
@@ -149,4 +150,5 @@ FILTERS = {
     "sha256": sha256,
     "patched": patched,
     "re_escape": re.escape,
+    **markdown.FILTERS,
 }

@@ -103,7 +103,7 @@ def command_line(main: click.Group) -> str:
     """Markdown of every verb with its options as `--help` shows them, and of the exit codes."""
     parts = [_HEADER.format("command line", "command line"), str(main.help)]
     for name, verb in main.commands.items():
-        context = click.Context(verb, info_name=f"obsgen {name}")
+        context = click.Context(verb, info_name=f"obsgen {name}", terminal_width=100, **verb.context_settings)
         shown = [option.get_help_record(context) or ("", "") for option in verb.get_params(context)]
         rows = [(f"`{option}`", " ".join(words.split())) for option, words in shown if words]
         parts.append(f"## {name}\n\n{verb.help}\n\n```\n{verb.get_usage(context)}\n```")

@@ -59,7 +59,7 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
     for artifact in artifacts:
         if artifact.path in texts:
             problem = Problem(
-                artifact.path, 0, 0, "this file is made twice", "rename one of the groups", "render/twice"
+                artifact.path, 0, 0, "this file is made twice", "rename one of the groups or alerts", "render/twice"
             )
             raise ProblemsError([problem], could_not_run=True)
         texts[artifact.path] = text(artifact.row.template, artifact.context(texts))

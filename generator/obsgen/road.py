@@ -50,8 +50,8 @@ def load(config: FilePath, profile: str) -> Declared:
     if problems:
         raise ProblemsError(problems)
     declaration = model.declaration(layers.data, schema("observability"))
-    shipped = packs.shipped(declaration, render.pack)
-    tuned = packs.tuned(shipped, [document.data for document in layers.documents])
+    said = [document.data for document in layers.documents]
+    tuned = packs.tuned(packs.shipped(declaration, render.pack, said), said)
     problems = tuning(layers, tuned)
     if problems:
         raise ProblemsError(problems)

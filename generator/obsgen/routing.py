@@ -62,7 +62,8 @@ def receivers(declaration: Declaration) -> tuple[Receiver, ...]:
             found.append(Receiver(f"{name}-{team}", channels(declaration, level.notify, team)))
     found.append(Receiver("unrouted", channels(declaration, declaration.routing.unrouted, declaration.default_team)))
     if declaration.routing.watchdog:
-        found.append(Receiver("watchdog", (declaration.routing.watchdog,)))
+        # the end of a heartbeat is no beat
+        found.append(Receiver("watchdog", ({**declaration.routing.watchdog, "send_resolved": False},)))
     return tuple(found)
 
 

@@ -34,6 +34,9 @@ _COUNTED = {
 def value_words(error: Any, schemas: list[Schema], root: Schema) -> tuple[str, str, str]:
     """(rule, fact, remedy) for a value that breaks one keyword; `schemas` are those that speak about it."""
     value, limit, word = error.instance, error.kind.value, error.kind.name
+    message = next((schema["x-message"] for schema in reversed(schemas) if "x-message" in schema), None)
+    if message and word in ("type", "pattern", "maxLength"):
+        return f"shape/{word.lower()}", message, ""  # and not the value: it may be a secret
     shown = for_example(example(root, schemas))
     if word == "type":
         return ("shape/type", *type_words(value, error.kind.types, schemas, root))

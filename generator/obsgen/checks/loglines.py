@@ -32,6 +32,18 @@ def unknown_log_label(declared: Declared) -> Iterator[Finding]:
                 yield Finding(path, fact, _those(lifted), span=at(text, name))
 
 
+RULER_INTERVAL = 60.0  # seconds; `evaluation_interval` of the rendered ruler, and of each rendered group
+
+
+def short_log_window(declared: Declared) -> Iterator[Finding]:
+    """Lines between two evaluations that no window covers are never counted."""
+    for _, path, _, query in logql_queries(declared):
+        for window in query.ranges:
+            if window < RULER_INTERVAL:
+                fact = f"a window of {window:g}s leaves out lines: Loki's ruler asks once in {RULER_INTERVAL:g}s"
+                yield Finding(path, fact, f"use a window of {RULER_INTERVAL:g}s or more")
+
+
 def _lifted(d: Declaration) -> set[str]:
     """What stands beside the line: labels and structured metadata."""
     return agent.stream_labels(d) | {*agent.stored(d, "metadata"), *agent.TARGET_METADATA}

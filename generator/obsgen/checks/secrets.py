@@ -20,7 +20,12 @@ def unknown_secret(declared: Declared) -> Iterator[Finding]:
     """A reference to an undeclared secret would become a file that never exists."""
     secrets = declared.declaration.secrets
     for path, name in references(declared.layers.data):
-        if name not in secrets:
+        if name not in secrets and (_token(name) or _random(name)):
+            fact = "this looks like a secret itself, and not like the name of one"
+            yield Finding(
+                (*path, "secret"), fact, "revoke it if it was committed; then write the name of an entry of secrets"
+            )
+        elif name not in secrets:
             yield unknown((*path, "secret"), "secret", name, secrets)
 
 

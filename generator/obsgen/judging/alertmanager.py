@@ -60,7 +60,9 @@ def expectations(declaration: Declaration) -> Iterator[tuple[dict[str, str], str
             otherwise = receivers.get((name, ""), "unrouted")
             yield {"alertname": "Any", **severity, **team}, receivers.get((name, team.get("team", "")), otherwise)
         if declaration.routing.watchdog:
-            yield {"alertname": "Watchdog", **severity}, "watchdog"
+            yield {"alertname": "Watchdog", "cluster": declaration.cluster, **severity}, "watchdog"
+            others = {"alertname": "Watchdog", "cluster": f"not-{declaration.cluster}", **severity}
+            yield others, receivers.get((severity.get("severity", ""), ""), "unrouted")
 
 
 def _follow(config: Text, expected: Iterable[tuple[dict[str, str], str]], program: Path, work: Path) -> Outcome:
