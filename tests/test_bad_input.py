@@ -153,7 +153,11 @@ ROOMY = yaml.safe_load(SMALLEST) | {
             "service": "web",
         }
     },
-    "dlq": {"redis": {"password": {"secret": "hook"}}, "queues": {"orders": {"owner": "web"}}},
+    "dlq": {
+        "image": "example.com/dlq:1",
+        "redis": {"password": {"secret": "hook"}},
+        "queues": {"orders": {"owner": "web"}},
+    },
     "packs": {"watchdog": {"alerts": {"Mine": {"group": "g"}}}},
     "objectives": {"log_volume": {"max": "1GB"}},
     "tests": [],

@@ -36,7 +36,7 @@ def test_a_wheel_installed_elsewhere_renders_in_an_empty_folder(tmp_path: Path) 
     where = run(
         python,
         "-c",
-        "import obsgen.assets as a; print(a.__file__, a.TEMPLATES, a.SCHEMAS, a.PACKS, a.UPSTREAM)",
+        "import obsgen.assets as a; print(a.__file__, a.TEMPLATES, a.SCHEMAS, a.PACKS, a.UPSTREAM, a.LUA)",
         cwd=project,
     )
     assert all(path.startswith(str(site)) for path in where.stdout.split()), where.stdout + where.stderr

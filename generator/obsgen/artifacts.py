@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
-from . import agent, contract, routing, ruletests, runbooks, scrape, secrets, upstream
+from . import agent, contract, deadletters, routing, ruletests, runbooks, scrape, secrets, upstream
 from .model import Declaration, seconds
 from .packs import Expanded
 from .rules import Group, alerts
@@ -135,6 +135,14 @@ def _inhibition(view: View) -> tuple[list[tuple[str, list[str]]], list[str]]:
     return routing.inhibited_by(view.d, (alert for _, alert in alerts(view.d, view.plan.packs)))
 
 
+# What the programs of `dlq.image` are told: where Redis is, and who they are there.
+_DEAD_LETTERS: dict[str, Value] = {
+    "address": lambda v: deadletters.address(v.d),
+    "cluster_mode": lambda v: deadletters.of(v.d).redis.cluster,
+    "image": lambda v: deadletters.of(v.d).image,
+    "password": lambda v: deadletters.password(v.d),
+}
+
 ROWS: tuple[Row, ...] = (
     Row(
         "logging/loki.yaml",
@@ -242,6 +250,54 @@ ROWS: tuple[Row, ...] = (
             "routes": lambda v: routing.routes(v.d),
             "secret_files": lambda v: secrets.files(v.d, routing.receivers(v.d)),
         },
+        manifest=True,
+    ),
+    Row(
+        "dlq/redis.yaml",
+        "kubernetes/dlq-redis.yaml.j2",
+        {
+            **_named("header", "namespace"),
+            "commands": lambda v: deadletters.commands(),
+            "image": _image("redis"),
+            "passwords": lambda v: deadletters.passwords(v.d),
+            "queues": lambda v: sorted(deadletters.of(v.d).queues),
+            "storage": lambda v: deadletters.of(v.d).redis.storage,
+        },
+        when=lambda p: p.declaration.dlq is not None and p.declaration.dlq.redis.deploy,
+        manifest=True,
+    ),
+    Row(
+        "dlq/exporter.yaml",
+        "kubernetes/dlq-exporter.yaml.j2",
+        {
+            **_named("header", "namespace"),
+            "address": lambda v: deadletters.address(v.d),
+            "cluster_mode": lambda v: deadletters.of(v.d).redis.cluster,
+            "image": _image("redis_exporter"),
+            "keys": lambda v: ",".join(deadletters.measured_keys(v.d)),
+            "password": lambda v: deadletters.exporter_password(v.d),
+        },
+        when=lambda p: p.declaration.dlq is not None,
+        manifest=True,
+    ),
+    Row(
+        "dlq/api.yaml",
+        "kubernetes/dlq-api.yaml.j2",
+        {
+            **_named("header", "namespace"),
+            **_DEAD_LETTERS,
+            "contract": lambda v: v.files["contract/contract.json"],
+            "own_prometheus": lambda v: v.d.prometheus.deploy,
+        },
+        when=lambda p: p.declaration.dlq is not None,
+        wraps=("contract/contract.json",),
+        manifest=True,
+    ),
+    Row(
+        "dlq/cleanup.yaml",
+        "kubernetes/dlq-cleanup.yaml.j2",
+        {**_named("header", "namespace"), **_DEAD_LETTERS},
+        when=lambda p: p.declaration.dlq is not None,
         manifest=True,
     ),
     Row("contract/contract.json", "contract/contract.json.j2", {"contract": lambda v: contract.contract(v.d)}),

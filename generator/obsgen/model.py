@@ -334,6 +334,7 @@ class Redis(Section, frozen=True, kw_only=True):
     cluster: bool = False
     storage: str = "5Gi"
     password: SecretRef
+    exporter_password: SecretRef | None = None
 
 
 class Queue(Section, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from . import deadletters
 from .model import Declaration, ObjectStore, SecretSource
 from .quoting import SECRETS_MOUNT
 from .routing import Receiver
@@ -51,5 +52,7 @@ def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Need
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):
             if reference:
                 readers.setdefault(reference.secret, set()).add(f"Loki, variable `{variable}`")
+    for name, reader in deadletters.readers(declaration):
+        readers.setdefault(name, set()).add(reader)
     sources = declaration.secrets
     return sorted(Needed(sources[n].secret, sources[n].key, n, tuple(sorted(who))) for n, who in readers.items())

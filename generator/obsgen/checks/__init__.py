@@ -75,6 +75,8 @@ CHECKS: tuple[Check, ...] = (
     Check("loki/replication", "error", servers.replication),
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", servers.schema_history),
+    Check("dlq/image", "error", servers.no_image),
+    Check("dlq/cluster", "error", servers.cluster_of_one),
     Check("version/unknown", "error", versions.unknown_version),
     Check("route/version", "error", versions.too_old),
     Check("version/end-of-life", "warning", versions.end_of_life),

@@ -83,6 +83,24 @@ def _loki_schema(file: FilePath) -> Mapping[str, Any] | None:
         return {}
 
 
+def no_image(declared: Declared) -> Iterator[Finding]:
+    """The admin API and the cleanup have nothing to run: no counter is exported, and every alert on dead letters is silent."""
+    dlq = declared.declaration.dlq
+    if dlq and not dlq.image:
+        fact = "the admin API and the cleanup have no image"
+        yield Finding(("dlq",), fact, "add image", key=True)
+
+
+def cluster_of_one(declared: Declared) -> Iterator[Finding]:
+    """The clients would ask a single Redis for the Cluster's slots, and get an error for an answer."""
+    dlq = declared.declaration.dlq
+    if dlq and dlq.redis.deploy and dlq.redis.cluster:
+        fact = "the Redis that is deployed is no Cluster, and its clients would take it for one"
+        yield Finding(
+            ("dlq", "redis", "cluster"), fact, "remove cluster, or name your own: deploy: false and its address"
+        )
+
+
 def no_address(declared: Declared) -> Iterator[Finding]:
     """`deploy: false` means one that you run: without its address the agent has nowhere to send, and alerts reach nobody."""
     d = declared.declaration

@@ -44,7 +44,7 @@ def _in_use(d: Declaration, server: str) -> bool:
     if server in ("promtail", "alloy"):
         return server == d.logging.agent.type
     if server in ("redis", "redis_exporter"):
-        return d.dlq is not None and d.dlq.redis.deploy
+        return d.dlq is not None and (d.dlq.redis.deploy or server == "redis_exporter")
     return bool(getattr(getattr(d, server, None), "deploy", True))
 
 
@@ -126,7 +126,6 @@ def partly_rendered(declared: Declared) -> Iterator[Finding]:
         ("grafana",): d.grafana.deploy,
         ("rule_files",): bool(d.rule_files),
         ("dashboards",): bool(d.dashboards.files),
-        ("dlq", "redis"): bool(d.dlq and d.dlq.redis.deploy),
     }
     for path, wanted in left_out.items():
         if wanted:
