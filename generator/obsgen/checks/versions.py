@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import upstream
-from ..assets import TEMPLATES
 from ..document import Path
 from ..model import Declaration
 from ..packs import CONTEXT
@@ -115,9 +114,6 @@ def not_rendered(declared: Declared) -> Iterator[Finding]:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
     if d.loki.mode != "single-binary":
         yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
-    agent = d.logging.agent.type
-    if not (TEMPLATES / agent / "config.yaml.j2").is_file():
-        yield Finding(("logging", "agent", "type"), f"the agent {agent} is not rendered yet", "write type: promtail")
     for pack in d.packs:
         if pack not in CONTEXT:
             yield Finding(("packs", pack), f"the pack {pack!r} is not rendered yet", "remove it for now", key=True)
