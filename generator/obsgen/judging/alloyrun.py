@@ -65,9 +65,7 @@ def task(config: Text, manifest: Text, plan: Plan) -> Task:
     return Task("alloy", "alloy", f"{config.name}: start", (manifest, expected), ("run", "config.alloy"), run)
 
 
-def _run(
-    config: Text, manifest: Text, plan: Plan, samples: Sequence[Sample], program: Path, work: Path
-) -> Outcome:
+def _run(config: Text, manifest: Text, plan: Plan, samples: Sequence[Sample], program: Path, work: Path) -> Outcome:
     if program.read_bytes()[:2] == b"#!":  # an image's wrapper, which has no way to the API server
         fact = "is here in a container only, and has to be started beside the API server"
         raise ProblemsError([Problem("alloy", 0, 0, fact, "", "judge/absent")], could_not_run=True)
@@ -167,9 +165,11 @@ def _judged(
         if found == wanted:
             break
     faults = list(_differences(wanted, found))
-    if not faults:
-        faults = _counted(alloy, plan, samples)
-    return Outcome(not faults, "\n".join(faults))
+    faults = [*faults, f"it says: {alloy.said()}"] if faults else _counted(alloy, plan, samples)
+    said = "\n".join(dict.fromkeys(faults))
+    for pod, uid in uids.items():  # another in each run
+        said = said.replace(uid, f"(uid of {pod})")
+    return Outcome(not faults, said)
 
 
 def _wanted(namespace: str, uids: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -24,8 +25,9 @@ from .task import Answer, refusal
 _ACCOUNT = "run/secrets/kubernetes.io/serviceaccount"
 _PATIENCE = 40  # seconds; Alloy 1.19 takes two to be ready, and looks for files every ten
 _STOP_SECONDS = 10
-# the last lines of a log say what went wrong; those before it are the same in each run
 _LINES = 8
+_ERROR = re.compile(r"^Error: |level=(error|warn)|^[EW]\d{4} ")
+_KLOG = re.compile(r"^[EW]\d{4} [\d:.]+ +\d+ \S+\] ")
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ class Running:
             time.sleep(0.2)
 
     def said(self) -> str:
-        """The last lines of its log that are no information."""
+        """The last errors of its log, each once; else how it ended."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        bad = [line for line in lines if "level=info" not in line and "level=debug" not in line]
-        return refusal(Answer(self.process.poll() or 0, "", "\n".join(bad[-_LINES:])))
+        errors = dict.fromkeys(_KLOG.sub("", line) for line in lines if _ERROR.search(line))
+        return refusal(Answer(self.process.poll() or 0, "", "\n".join([*errors][-_LINES:])))
 
 
 @contextlib.contextmanager

@@ -207,9 +207,7 @@ def _programs(kube_apiserver: Path, target: str) -> apiserver.Programs:
     etcd, kubectl = tools.find("etcd", ""), tools.find("kubectl", target)
     if etcd and kubectl:
         return apiserver.Programs(etcd.path, kube_apiserver, kubectl.path)
-    problems = [
-        _absent(name, "kube-apiserver") for name, tool in (("etcd", etcd), ("kubectl", kubectl)) if not tool
-    ]
+    problems = [_absent(name, "kube-apiserver") for name, tool in (("etcd", etcd), ("kubectl", kubectl)) if not tool]
     raise ProblemsError(problems, could_not_run=True)
 
 
