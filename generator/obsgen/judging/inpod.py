@@ -23,7 +23,7 @@ from .apiserver import Cluster
 from .task import Answer, refusal
 
 _ACCOUNT = "run/secrets/kubernetes.io/serviceaccount"
-_PATIENCE = 40  # seconds; Alloy 1.19 takes two to be ready, and looks for files every ten
+PATIENCE = 40  # seconds; Alloy 1.19 takes two to be ready, and looks for files every ten
 _STOP_SECONDS = 10
 _LINES = 8
 _ERROR = re.compile(r"^Error: |level=(error|warn)|^[EW]\d{4} ")
@@ -48,7 +48,7 @@ class Running:
 
     def waiting(self) -> Iterator[None]:
         """One turn after the other, until it has ended or has had its time."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self.process.poll() is None:
             yield
             time.sleep(0.2)
