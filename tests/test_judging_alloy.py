@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from obsgen.judging import alloy, alloyrun, inpod, tools, verify
+from obsgen.judging import alloy, alloyrun, inpod, lokipush, tools, verify
 from obsgen.judging.report import Answered
 from obsgen.judging.task import Outcome, Task
 from obsgen.judging.verdicts import RECORDED, Verdict, key
@@ -111,9 +111,35 @@ def test_targets_that_nobody_would_miss_are_missed(
     assert said in verdict.message
 
 
+def test_an_identifier_that_is_not_kept_beside_its_line_is_missed(tmp_path: Path) -> None:
+    verdict = started(faulty('values = {trace_id = "", ', "values = {"), tmp_path)
+    assert "a line at INFO: beside the line, trace_id is None, not 'the-trace_id'" in verdict.message
+
+
 def test_what_promtail_has_shipped_is_not_shipped_again(tmp_path: Path) -> None:
     verdict = started(faulty("/var/lib/promtail/positions.yaml", "/var/lib/promtail/nothing.yaml"), tmp_path)
     assert "bytes of lines" in verdict.message
+
+
+def test_a_push_is_read_with_its_labels_and_what_is_kept_beside_the_line() -> None:
+    """In Snappy: bytes as they are, ten that repeat the last one, and a literal with its length in a byte of its own."""
+    pair = b"\x1a\x06\x0a\x01t\x12\x01x"
+    entry = b"\x0a\x02\x08\x01" + b"\x12\x0caaaaaaaaaaaa" + pair
+    stream = b'\x0a\x07{a="b"}' + b"\x12" + bytes([len(entry)]) + entry + b"\x18\x05"
+    whole = b"\x0a" + bytes([len(stream)]) + stream
+    at = whole.index(b"a" * 12) + 2
+    rest = whole[at + 10 :]
+    body = b"".join(
+        [
+            bytes([len(whole), (at - 1) << 2]),
+            whole[:at],
+            bytes([(10 - 4) << 2 | 1, 1]),
+            b"\xf0",
+            bytes([len(rest) - 1]),
+            rest,
+        ]
+    )
+    assert list(lokipush.entries(body)) == [lokipush.Entry({"a": "b"}, "a" * 12, {"t": "x"})]
 
 
 def test_the_counter_is_read_without_alloys_own_labels() -> None:

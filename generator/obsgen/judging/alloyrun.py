@@ -3,13 +3,14 @@
 `validate` misses what `run` refuses, and neither notices a role that doesn't exist, targets without a path or a selector that finds no
 pod (1.19): so it runs under the rendered ServiceAccount and Role, against a real API server that holds pods, and reads their files.
 
-Not exercised: sending (Loki's address is replaced by one where nobody listens: lines made up here must not end up in a real one),
-structured metadata but for what leaves the labels for it, the kubelet's mounts.
+Not exercised: Loki's address (it is replaced by a listener's: lines made up here must not end up in a real one), retries, the kubelet's
+mounts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +22,10 @@ import yaml
 
 from .. import agent
 from ..artifacts import Plan
+from ..contract import path
+from ..model import Declaration
 from ..problem import Problem, ProblemsError
-from . import apiserver, inpod, kubernetes
+from . import apiserver, inpod, kubernetes, lokipush
 from .promtail import Sample, sample_lines
 from .task import Outcome, Task, Text, refusal
 
@@ -50,7 +53,6 @@ PODS = (
 
 _CONTAINER = "main"
 _SHIPPED = "2025-10-01T02:03:03.000000005Z stdout F shipped by Promtail before\n"
-_UNREACHABLE = "http://127.0.0.1:9"  # discard: nobody listens
 _URL = re.compile(r'(\burl\s*=\s*)"(?:[^"\\]|\\.)*"')
 _LISTEN = "--server.http.listen-addr="
 
@@ -72,14 +74,14 @@ def _run(config: Text, manifest: Text, plan: Plan, samples: Sequence[Sample], pr
     objects = [one for one in yaml.safe_load_all(manifest.text) if one]
     cluster = kubernetes.cluster(plan.declaration.versions.kubernetes)
     namespace = plan.declaration.namespace
-    with cluster.lock, _held(cluster, objects, namespace) as uids:
+    with cluster.lock, _held(cluster, objects, namespace) as uids, lokipush.listening() as loki:
         address = f"127.0.0.1:{apiserver.free_ports(1)[0]}"
-        _write(work / "var", config, f"{namespace}_by-name_{uids['by-name']}", samples)
+        _write(work / "var", config, loki.url, f"{namespace}_by-name_{uids['by-name']}", samples)
         daemon = next(one for one in objects if one["kind"] == "DaemonSet")
         account = (daemon["metadata"]["namespace"], daemon["spec"]["template"]["spec"]["serviceAccountName"])
         command = [str(program), "run", "/var/config.alloy", *_options(daemon, address)]
         with inpod.running(command, cluster, account, PODS[0].node, address, work) as alloy:
-            return _judged(alloy, namespace, uids, plan, samples)
+            return _judged(alloy, loki, namespace, uids, plan, samples)
 
 
 def _options(daemon: Mapping[str, Any], address: str) -> list[str]:
@@ -89,11 +91,11 @@ def _options(daemon: Mapping[str, Any], address: str) -> list[str]:
     return [*options, f"{_LISTEN}{address}"]
 
 
-def _write(var: Path, config: Text, folder: str, samples: Sequence[Sample]) -> None:
+def _write(var: Path, config: Text, url: str, folder: str, samples: Sequence[Sample]) -> None:
     logs = f"log/pods/{folder}/{_CONTAINER}"
-    for path in (logs, "lib/promtail", "lib/alloy"):
-        (var / path).mkdir(parents=True)
-    text = _URL.sub(rf'\g<1>"{_UNREACHABLE}"', config.text)
+    for folder in (logs, "lib/promtail", "lib/alloy"):
+        (var / folder).mkdir(parents=True)
+    text = _URL.sub(rf'\g<1>"{url}"', config.text)
     (var / "config.alloy").write_text(text, encoding="utf-8", newline="\n")
     (var / logs / "0.log").write_text(_SHIPPED + "".join(sample.line for sample in samples), encoding="utf-8")
     positions = {"positions": {f"/var/{logs}/0.log": str(len(_SHIPPED))}}
@@ -154,7 +156,12 @@ def _manifest(pod: Pod, namespace: str) -> dict[str, Any]:
 
 
 def _judged(
-    alloy: inpod.Running, namespace: str, uids: Mapping[str, str], plan: Plan, samples: Sequence[Sample]
+    alloy: inpod.Running,
+    loki: lokipush.Listener,
+    namespace: str,
+    uids: Mapping[str, str],
+    plan: Plan,
+    samples: Sequence[Sample],
 ) -> Outcome:
     if not any(alloy.get("/-/ready") for _ in alloy.waiting()):
         return Outcome(False, f"does not become ready: {alloy.said()}")
@@ -165,7 +172,10 @@ def _judged(
         if found == wanted:
             break
     faults = list(_differences(wanted, found))
-    faults = [*faults, f"it says: {alloy.said()}"] if faults else _counted(alloy, plan, samples)
+    if faults:
+        faults.append(f"it says: {alloy.said()}")
+    else:
+        faults = _counted(alloy, plan, samples) or list(_pushed(alloy, loki, plan.declaration, samples))
     said = "\n".join(dict.fromkeys(faults))
     for pod, uid in uids.items():  # another in each run
         said = said.replace(uid, f"(uid of {pod})")
@@ -242,6 +252,41 @@ def _stream_faults(
     clusters = {labels.get("cluster") for labels, _ in streams}
     if clusters != {plan.declaration.cluster}:
         yield f"label cluster has the values {clusters}, not {plan.declaration.cluster!r}"
+
+
+def _pushed(
+    alloy: inpod.Running, loki: lokipush.Listener, declaration: Declaration, samples: Sequence[Sample]
+) -> Iterator[str]:
+    """What comes to Loki: each line once, as it was written, with the declared identifiers beside it."""
+    for _ in alloy.waiting():
+        if len(loki.entries()) >= len(samples):
+            break
+    pushed = {entry.line: entry for entry in loki.entries()}
+    for sample in samples:
+        if sample.entry not in pushed:
+            yield f"{sample.what}: does not come to Loki"
+            continue
+        metadata, wanted = pushed[sample.entry].metadata, beside(declaration, sample.entry)
+        for name in sorted(metadata.keys() - {*agent.stored(declaration, "metadata"), *agent.TARGET_METADATA}):
+            yield f"{sample.what}: {name} is kept beside the line, and not declared so"
+        for name, value in wanted.items():
+            if metadata.get(name) != value:
+                yield f"{sample.what}: beside the line, {name} is {metadata.get(name)!r}, not {value!r}"
+
+
+def beside(declaration: Declaration, entry: str) -> dict[str, str]:
+    """The structured metadata that a line must have: the pod, the stream, and each declared text that the line holds."""
+    found = {"pod": PODS[0].name, "stream": "stdout"}
+    try:
+        line = json.loads(entry)
+    except ValueError:
+        return found
+    for name in agent.stored(declaration, "metadata"):
+        field = declaration.logging.fields[name]
+        value = functools.reduce(lambda at, key: at.get(key, {}), path(name, field), line)
+        if isinstance(value, str):
+            found[name] = value
+    return found
 
 
 _COUNTER = re.compile(r"^loki_process_custom_log_bytes_total\{(.*)\} (\S+)$", re.MULTILINE)
