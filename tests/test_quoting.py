@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -14,9 +15,10 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from alloy_reading import read
 from conftest import FLEETS
 from obsgen.judging import tools
-from obsgen.quoting import block, expand_env, expression, go_duration, json_value, patched, yaml_value
+from obsgen.quoting import alloy_value, block, expand_env, expression, go_duration, json_value, patched, yaml_value
 from obsgen.road import load, texts
 
 LOADERS = [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)]
@@ -214,3 +216,36 @@ def test_loki_gives_back_what_would_be_a_variable(tmp_path: Path) -> None:
     ran = subprocess.run([loki.path, *words], capture_output=True, text=True, check=True)
     printed = re.search(r"^  join_members:.*\n(?:    .*\n)*", ran.stderr, re.MULTILINE)
     assert printed and yaml.safe_load(printed[0])["join_members"].split(",") == wanted
+
+
+# Go's escapes that JSON has too, with the same meaning (strconv.Unquote); a surrogate's number would be refused.
+GO = re.compile(r'"(?:[^"\\\n\0\ufeff]|\\[\\"nrtbf]|\\u(?!d[89a-f])[0-9a-f]{4})*"')
+
+
+@given(TEXTS)
+@settings(max_examples=300)
+def test_any_text_comes_back_from_a_string_of_alloy(text: str) -> None:
+    quoted = alloy_value(text)
+    assert GO.fullmatch(quoted)
+    assert json.loads(quoted) == text
+    assert read(f"a = {{{alloy_value(text)} = [{quoted}]}}").attributes == {"a": {text: [text]}}
+
+
+@given(st.dictionaries(TEXTS, TEXTS | st.lists(TEXTS, max_size=3) | st.booleans() | st.integers(0), max_size=3))
+@settings(max_examples=50)
+def test_any_value_comes_back_from_alloy(value: dict[str, Any]) -> None:
+    assert read(f"a = {alloy_value(value)}").attributes == {"a": value}
+
+
+def test_alloys_own_parser_reads_every_character(tmp_path: Path) -> None:
+    parser = tools.find("alloy-syntax", "")
+    if parser is None:
+        missing = "alloy-syntax is not here, so only our reading of Go's escapes is tested (make tools)"
+        if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    texts = [chr(number) for number in (*range(0x300), *range(0x2000, 0x2100), 0xFEFF, 0xFFFE, 0xFFFF, 0x1F6A8)]
+    lines = [f"a{number} = {alloy_value(text)}" for number, text in enumerate([*texts, "".join(texts), *AMBIGUOUS])]
+    (tmp_path / "a.alloy").write_text("\n".join(lines), encoding="utf-8", newline="\n")
+    said = subprocess.run([parser.path, "a.alloy"], cwd=tmp_path, capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (0, "")

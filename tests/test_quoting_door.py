@@ -1,4 +1,4 @@
-"""Values enter YAML through one door: a filter that quotes, applied to the whole value."""
+"""Values enter YAML, and Alloy's language, through one door: a filter that quotes, applied to the whole value."""
 
 import re
 from pathlib import Path
@@ -7,31 +7,40 @@ import pytest
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 VALUE = re.compile(r"\[=(.*?)=\]")
-DOOR = re.compile(r"\| (yaml( \| expand_env)?|block\(\d+\)|expression\(\d+\)) $")
+DOORS = {
+    ".yaml.j2": re.compile(r"\| (yaml( \| expand_env)?|block\(\d+\)|expression\(\d+\)) $"),
+    ".alloy.j2": re.compile(r"\| alloy $"),
+}
 # Not values: our own words, and texts that are in comments or already quoted.
 WORDS = {" header ", " rule.kind ", " kind.key ", " kind.config(channel, title) "}
 
 
-def yaml_templates() -> list[Path]:
-    return sorted(TEMPLATES.rglob("*.yaml.j2"))
+def quoted_templates() -> list[Path]:
+    return sorted(path for path in TEMPLATES.rglob("*.j2") if door(path))
 
 
-@pytest.mark.parametrize("path", yaml_templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
-def test_every_value_in_yaml_goes_through_a_quoting_filter(path: Path) -> None:
+def door(path: Path) -> re.Pattern[str] | None:
+    return DOORS.get("".join(path.suffixes[-2:]))
+
+
+@pytest.mark.parametrize("path", quoted_templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
+def test_every_value_goes_through_a_quoting_filter(path: Path) -> None:
+    quoting = door(path)
+    assert quoting
     lines = path.read_text(encoding="utf-8").splitlines()
     bare = [
         f"{number}: {line.strip()}"
         for number, line in enumerate(lines, 1)
         for value in VALUE.findall(line)
-        if not DOOR.search(value) and value not in WORDS and not line.lstrip().startswith("#")
+        if not quoting.search(value) and value not in WORDS and not line.lstrip().startswith("#")
     ]
 
     assert bare == []
 
 
-@pytest.mark.parametrize("path", yaml_templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
+@pytest.mark.parametrize("path", quoted_templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
 def test_the_filter_quotes_the_whole_value_and_not_its_last_piece(path: Path) -> None:
-    """`a ~ b | yaml` is `a ~ (b | yaml)` to Jinja: quotes in the middle of a value, which no YAML reader minds."""
+    """`a ~ b | yaml` is `a ~ (b | yaml)` to Jinja: quotes in the middle of a value, which no reader minds."""
     values = VALUE.findall(path.read_text(encoding="utf-8"))
     unbracketed = [
         value
@@ -42,13 +51,13 @@ def test_the_filter_quotes_the_whole_value_and_not_its_last_piece(path: Path) ->
     assert unbracketed == []
 
 
-@pytest.mark.parametrize("path", yaml_templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
+@pytest.mark.parametrize("path", quoted_templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
 def test_a_quoted_value_has_nothing_glued_to_it(path: Path) -> None:
     """`[= url | yaml =]/push` is `"…"/push` as soon as the url needs quotes."""
     glued = [
         line.strip()
         for line in path.read_text(encoding="utf-8").splitlines()
-        if re.search(r"[\w/.=-]\[=[^=]*\| yaml =\]|\| yaml =\][\w/.=-]", line)
+        if re.search(r"[\w/.=-]\[=[^=]*\| (yaml|alloy) =\]|\| (yaml|alloy) =\][\w/.=-]", line)
     ]
 
     assert glued == []

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 TREES = [ROOT / "rendered" / name for name in ("dev", "staging", "prod")] + [
     ROOT / "tests" / "fleets" / name / "rendered" / "one" for name in ("smallest", "everything")
 ]
+WITH_PROMTAIL = [tree for tree in TREES if (tree / "logging" / "promtail.yaml").exists()]
 BY_NAME, BY_APP = "__meta_kubernetes_pod_label_app_kubernetes_io_name", "__meta_kubernetes_pod_label_app"
 
 
@@ -100,10 +101,11 @@ def test_our_own_pods_carry_the_labels_and_ports_that_are_scraped(tree: Path) ->
             assert port in ports
             assert relabelled(rules, pod(meta, port)) is not None
             seen.add(workload["metadata"]["name"])
-    assert {"loki", "promtail", "prometheus", "alertmanager", *(scraped.keys() & {"redis-exporter", "dlq-api"})} <= seen
+    assert {"loki", "prometheus", "alertmanager", *(scraped.keys() & {"redis-exporter", "dlq-api"})} <= seen
+    assert len(seen & {"promtail", "alloy"}) == 1
 
 
-@pytest.mark.parametrize("tree", TREES, ids=lambda tree: f"{tree.parts[-3]}-{tree.name}")
+@pytest.mark.parametrize("tree", WITH_PROMTAIL, ids=lambda tree: f"{tree.parts[-3]}-{tree.name}")
 @pytest.mark.parametrize(
     ("labels", "app"),
     [
@@ -127,6 +129,6 @@ def test_promtail_names_the_app_and_the_files_of_a_pod(tree: Path, labels: dict[
 
 
 def test_promtail_leaves_a_pod_alone_that_asks_for_it() -> None:
-    (job,) = config(TREES[0], "logging/promtail.yaml", "promtail.yaml")["scrape_configs"]
+    (job,) = config(WITH_PROMTAIL[0], "logging/promtail.yaml", "promtail.yaml")["scrape_configs"]
 
     assert relabelled(job["relabel_configs"], pod({}, __meta_kubernetes_pod_annotation_obsgen_io_logs="false")) is None

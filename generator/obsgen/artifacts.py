@@ -143,6 +143,32 @@ _DEAD_LETTERS: dict[str, Value] = {
     "password": lambda v: deadletters.password(v.d),
 }
 
+
+def _agent_row(server: str) -> Row:
+    """Both agents see the same: what one stores of a line, the other does."""
+    return Row(
+        f"logging/{server}.yaml",
+        f"kubernetes/{server}.yaml.j2",
+        {
+            **_named("header", "namespace", "cluster"),
+            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
+            "expressions": lambda v: dict(agent.expressions(v.d)),
+            "image": _image(server),
+            "labels": lambda v: _as_named(agent.stored(v.d, "label")),
+            "level_template": lambda v: agent.level_template(v.d.logging.levels),
+            "metadata": lambda v: _as_named([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
+            "loki_url": lambda v: loki_url(v.d),
+        },
+        when=lambda p: p.declaration.logging.agent.type == server,
+        manifest=True,
+    )
+
+
+def _as_named(names: Iterable[str]) -> dict[str, str]:
+    """What an agent's stage takes: each name to the field that it comes from, of which an empty one is the field of that name."""
+    return dict.fromkeys(names, "")
+
+
 ROWS: tuple[Row, ...] = (
     Row(
         "logging/loki.yaml",
@@ -178,22 +204,8 @@ ROWS: tuple[Row, ...] = (
         wraps=("logging/rules/*.yaml",),
         manifest=True,
     ),
-    Row(
-        "logging/promtail.yaml",
-        "kubernetes/promtail.yaml.j2",
-        {
-            **_named("header", "namespace", "cluster"),
-            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
-            "expressions": lambda v: agent.expressions(v.d),
-            "image": _image("promtail"),
-            "labels": lambda v: agent.stored(v.d, "label"),
-            "level_template": lambda v: agent.level_template(v.d.logging.levels),
-            "metadata": lambda v: [*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA],
-            "loki_url": lambda v: loki_url(v.d),
-        },
-        when=lambda p: p.declaration.logging.agent.type == "promtail",
-        manifest=True,
-    ),
+    _agent_row("promtail"),
+    _agent_row("alloy"),
     Row(
         "monitoring/prometheus.yaml",
         "kubernetes/prometheus.yaml.j2",

@@ -75,6 +75,27 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def alloy_value(value: Any) -> str:
+    """One line of Alloy's syntax for exactly this value: its strings are Go's, whose escapes hold all of JSON's but pairs of surrogates.
+
+    A character beyond those that a string holds bare is written as its number: Alloy refuses a byte order mark within a file.
+    """
+    if isinstance(value, str):
+        return _BARE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    if isinstance(value, Undefined):
+        str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_alloy_key(str(key))} = {alloy_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(alloy_value, value)) + "]"
+    return json.dumps(value, allow_nan=False)
+
+
+def _alloy_key(key: str) -> str:
+    # `alloy fmt` takes the quotes off an identifier
+    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) else alloy_value(key)
+
+
 def block(text: str, indent: int) -> str:
     """A YAML literal block: `|` and the text below it, `indent` spaces deep, with one final newline.
 
@@ -142,6 +163,7 @@ SECRETS_MOUNT = "/etc/alertmanager/secrets"
 FILTERS = {
     "yaml": yaml_value,
     "json": json_value,
+    "alloy": alloy_value,
     "block": block,
     "expression": expression,
     "expand_env": expand_env,

@@ -72,8 +72,8 @@ def _options(server: str, section: str) -> tuple[Option, ...]:
 
 
 def number(version: str) -> tuple[int, ...]:
-    """A version as numbers, so that 3.13 comes after 3.5."""
-    return tuple(int(part) for part in version.split("."))
+    """A version as numbers, so that 3.13 comes after 3.5; a release candidate counts as its release."""
+    return tuple(int(part) for part in version.partition("-")[0].split("."))
 
 
 def version(server: str, target: str) -> Version | None:

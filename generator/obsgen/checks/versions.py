@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import upstream
-from ..assets import TEMPLATES
 from ..document import Path
 from ..model import Declaration
 from ..road import Declared
@@ -114,9 +113,6 @@ def not_rendered(declared: Declared) -> Iterator[Finding]:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
     if d.loki.mode != "single-binary":
         yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
-    agent = d.logging.agent.type
-    if not (TEMPLATES / agent / "config.yaml.j2").is_file():
-        yield Finding(("logging", "agent", "type"), f"the agent {agent} is not rendered yet", "write type: promtail")
 
 
 def partly_rendered(declared: Declared) -> Iterator[Finding]:

@@ -149,7 +149,7 @@ def cluster(programs: Programs) -> Iterator[Cluster]:
     """A cluster for the length of a `with`: ready at its begin, and gone with its folder at its end."""
     with tempfile.TemporaryDirectory(prefix="obsgen-cluster-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        etcd, peers, port = (f"127.0.0.1:{port}" for port in _free_ports(3))
+        etcd, peers, port = (f"127.0.0.1:{port}" for port in free_ports(3))
         token = secrets.token_hex(16)
         (home / "tokens.csv").write_text(f"{token},obsgen,obsgen,system:masters\n", encoding="utf-8")
         (home / "kubeconfig").write_text(_kubeconfig(home, port, token), encoding="utf-8")
@@ -197,7 +197,7 @@ def _running(name: str, home: Path, command: Sequence[str]) -> Iterator[_Server]
             process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports of loopback that are free now, each another: they are held until all are known."""
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]

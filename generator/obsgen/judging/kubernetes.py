@@ -195,14 +195,24 @@ def _taken(answer: Answer) -> Outcome:
     return Outcome(False, refusal(answer._replace(stdout="")))
 
 
+def cluster(target: str) -> apiserver.Cluster:
+    """The running API server of a MAJOR.MINOR. Raises ProblemsError: judge/absent where a program for it is not here."""
+    kube_apiserver = tools.find("kube-apiserver", target)
+    if kube_apiserver is None:
+        raise ProblemsError([_absent("kube-apiserver", "an API server")], could_not_run=True)
+    return apiserver.shared(_programs(kube_apiserver.path, target))
+
+
 def _programs(kube_apiserver: Path, target: str) -> apiserver.Programs:
     etcd, kubectl = tools.find("etcd", ""), tools.find("kubectl", target)
     if etcd and kubectl:
         return apiserver.Programs(etcd.path, kube_apiserver, kubectl.path)
-    absent = [name for name, tool in (("etcd", etcd), ("kubectl", kubectl)) if not tool]
-    fact = "is not here, and kube-apiserver is asked with its help"
-    problems = [Problem(name, 0, 0, fact, "run: make tools", "judge/absent") for name in absent]
+    problems = [_absent(name, "kube-apiserver") for name, tool in (("etcd", etcd), ("kubectl", kubectl)) if not tool]
     raise ProblemsError(problems, could_not_run=True)
+
+
+def _absent(name: str, asked: str) -> Problem:
+    return Problem(name, 0, 0, f"is not here, and {asked} is asked with its help", "run: make tools", "judge/absent")
 
 
 def pod_security(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -21,6 +21,7 @@ NAMES: Mapping[str, str] = {
     "lezer-logql": "",
     "promtail": "promtail",
     "alloy": "alloy",
+    "alloy-syntax": "",
     "kustomize": "",
     "kubectl": "kubernetes",
     "kubernetes-validate": "",

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..artifacts import Plan
 from ..document import did_you_mean
 from ..problem import Problem, ProblemsError
-from . import alertmanager, kubernetes, loki, prometheus, promtail, tools, verdicts
+from . import alertmanager, alloy, kubernetes, loki, prometheus, promtail, tools, verdicts
 from .report import NAMES, Answered, Report, problems
 from .task import Outcome, Task
 
@@ -21,6 +21,7 @@ JUDGES: tuple[Callable[[Mapping[str, str], Plan], Iterator[Task]], ...] = (
     alertmanager.tasks,
     loki.tasks,
     promtail.tasks,
+    alloy.tasks,
     kubernetes.tasks,
 )
 
@@ -88,12 +89,16 @@ def _answers(
 def _answer(question: Answered, kept: tuple[verdicts.Verdict, ...]) -> Answered:
     tool = _tool(question.task, question.target)
     if tool is not None:
-        return _live(question, tool)
+        live = _live(question, tool)
+        # a judge that has not all it asks for here is as good as absent
+        if live.outcome is not None or any(problem.rule != "judge/absent" for problem in live.failures):
+            return live
+        question = live
     verdict = verdicts.find(kept, verdicts.key(question.task), question.target)
     if verdict is None:
         return question
     outcome = Outcome(verdict.accepted, verdict.message)
-    return replace(question, version=verdict.version, source="record", outcome=outcome)
+    return replace(question, version=verdict.version, source="record", outcome=outcome, failures=())
 
 
 def _live(question: Answered, tool: tools.Tool) -> Answered:
