@@ -12,6 +12,7 @@ import yaml
 from conftest import FLEETS
 from obsgen import logql, matching, promql, runbooks
 from obsgen.checks import check
+from obsgen.packs import CONTEXT
 from obsgen.road import Declared, load, texts
 from obsgen.rules import alerts, owners
 from obsgen.secrets import references
@@ -165,6 +166,11 @@ def test_a_page_says_how_to_silence_its_alert_and_what_to_type(tree: Tree) -> No
 def test_no_shipped_alert_has_a_page_with_a_part_missing(tree: Tree) -> None:
     assert [problem for problem in check(tree[0]) if problem.rule in ("runbook/incomplete", "alert/runbook")] == []
     assert [name for name, text in pages(tree).items() if "Missing: nobody has written" in text] == []
+
+
+def test_every_pack_is_switched_on_in_a_tree_whose_pages_are_read() -> None:
+    on = {name for folder, profile in TREES for name in load(folder / "observability.yaml", profile).packs}
+    assert on == set(CONTEXT)
 
 
 def edited(folder: Path, *changes: tuple[str, str]) -> Tree:
