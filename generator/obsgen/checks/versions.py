@@ -122,8 +122,9 @@ def partly_rendered(declared: Declared) -> Iterator[Finding]:
         ("grafana",): d.grafana.deploy,
         ("rule_files",): bool(d.rule_files),
         ("dashboards",): bool(d.dashboards.files),
+        ("urls", "traces"): d.urls.traces is not None,
     }
     for path, wanted in left_out.items():
         if wanted:
             fact = f"{'.'.join(path)} is declared, and this version renders nothing for it yet"
-            yield Finding(path, fact, "deploy it yourself for now", key=True)
+            yield Finding(path, fact, "do it by hand for now", key=True)
