@@ -6,7 +6,9 @@ The grammar is `logql.lark`; here stands what it can't say, and the reading of i
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import NamedTuple
 import lark
 from lark import Token, Tree
 
+from . import cache
 from . import logql_text as text
 from .logql_pipeline import Matcher, Reading, checked, error_at, part_of, subtree_of, subtrees, token_of, token_type
 from .query import ANY, NONE, Labels, Matching, QueryError, allows, either, matched, only, plus, without
@@ -116,7 +119,20 @@ def _inside(logs: Tree[Token]) -> Tree[Token]:
 
 @functools.cache
 def _parser() -> lark.Lark:
-    return lark.Lark(GRAMMAR.read_text(encoding="utf-8"), parser="lalr", lexer="basic", maybe_placeholders=False)
+    kept = cache.folder()
+    return lark.Lark(
+        GRAMMAR.read_text(encoding="utf-8"),
+        parser="lalr",
+        lexer="basic",
+        maybe_placeholders=False,
+        # named by grammar and versions; Lark makes the tables again where it can't read them
+        cache=str(kept / f"logql-{_grammar_key()}.lark") if kept else False,
+    )
+
+
+def _grammar_key() -> str:
+    made_of = f"{lark.__version__} {sys.version} {GRAMMAR.read_text(encoding='utf-8')}"
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
 def _tree(query: str) -> Tree[Token]:

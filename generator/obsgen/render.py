@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import traceback
 from collections.abc import Iterable, Mapping
@@ -9,11 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
+from . import cache
 from .artifacts import Artifact
 from .assets import PACKS, TEMPLATES
 from .problem import Problem, ProblemsError
 from .quoting import FILTERS
+
+
+class _Compiled(jinja2.FileSystemBytecodeCache):
+    """Compiled templates in the user's cache; half of a small run was compiling. Where it can't be written, they are compiled again."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a compiled template, told apart by its text and by the versions of Python and Jinja."""
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
 
 
 @functools.cache
@@ -31,6 +43,7 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
         auto_reload=False,
+        bytecode_cache=_Compiled(str(kept_in)) if (kept_in := cache.folder()) else None,
         cache_size=-1,
     )
     # Jinja has a global called namespace: a forgotten one must fail, not render the class.
