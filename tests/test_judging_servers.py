@@ -24,7 +24,8 @@ def asked(tasks: Iterator[Task], subject: str, tool: str, tmp_path: Path) -> Out
     (task,) = [task for task in tasks if task.subject == subject and task.tool == tool]
     found = tools.find(tool, {"promtool": "3.13", "amtool": "0.34", "promtail": "3.6"}.get(tool, ""))
     if found is None:
-        missing = f"{tool} is not here, so nothing shows that it refuses this fault (make tools; docs/judges.md)"
+        where = "docs/judges.md" if tool in RECORDED else "make tools; docs/judges.md"
+        missing = f"{tool} is not here, so nothing shows that it refuses this fault ({where})"
         if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1" and tool not in RECORDED:
             pytest.fail(missing)
         pytest.skip(missing)
