@@ -9,10 +9,10 @@ from typing import NoReturn
 
 import pytest
 
-from obsgen.artifacts import Plan
 from obsgen.judging import apiserver, kubernetes, tools
 from obsgen.judging.task import Outcome, Task
 from obsgen.model import Declaration, Routing, Versions
+from obsgen.plan import Plan
 from obsgen.problem import ProblemsError
 
 RELEASE = "1.36"
@@ -108,7 +108,7 @@ def plan(version: str = RELEASE) -> Plan:
         severities={},
         routing=Routing(unrouted=()),
     )
-    return Plan(declaration, "prod", ("observability.yaml",), {}, ())
+    return Plan(declaration, "prod", ("observability.yaml",), {}, (), {})
 
 
 def tree(app: str) -> dict[str, str]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from obsgen.artifacts import Plan
 from obsgen.judging import alertmanager, loki, prometheus, promtail, tools
 from obsgen.judging.task import Outcome, Task
 from obsgen.judging.verdicts import RECORDED
 from obsgen.model import Declaration, Examples
+from obsgen.plan import Plan
 from obsgen.rules import Group, Rule
 
 
@@ -57,7 +57,7 @@ def plan(*groups: Group) -> Plan:
             },
         },
     }
-    return Plan(msgspec.convert(data, Declaration), "prod", (), {}, groups)
+    return Plan(msgspec.convert(data, Declaration), "prod", (), {}, groups, {})
 
 
 # promtool

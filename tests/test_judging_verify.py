@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from obsgen.artifacts import Plan
 from obsgen.judging import loki, verify
 from obsgen.judging.report import Report
 from obsgen.model import Declaration
+from obsgen.plan import Plan
 from obsgen.problem import ProblemsError
 
 CONFIG = "auth_enabled: false\n"
@@ -30,7 +30,7 @@ def declared(**versions: str) -> Plan:
         "severities": {"info": {"priority": "P2", "notify": []}},
         "routing": {"unrouted": []},
     }
-    return Plan(msgspec.convert(data, Declaration), "prod", (), {}, ())
+    return Plan(msgspec.convert(data, Declaration), "prod", (), {}, (), {})
 
 
 Judge = Callable[..., Report]

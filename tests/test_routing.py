@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from obsgen.artifacts import Plan
+from obsgen.plan import Plan
 from obsgen.road import load
 from obsgen.routing import channels, inhibited_by, receivers, routes
 from obsgen.rules import alerts

@@ -14,12 +14,6 @@ def of(declaration: Declaration) -> DeadLetters:
     return declaration.dlq
 
 
-def address(declaration: Declaration) -> str:
-    """host:port of the Redis that is deployed, or of the one declared."""
-    redis = of(declaration).redis
-    return redis.address or "" if not redis.deploy else f"dlq-redis.{declaration.namespace}.svc.cluster.local:6379"
-
-
 def password(declaration: Declaration) -> SecretSource:
     """Where the password of the user `dlq` is kept."""
     return declaration.secrets[of(declaration).redis.password.secret]

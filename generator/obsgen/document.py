@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from .problem import Problem, ProblemsError
 from .yaml_reader import Node, line_and_column, read
@@ -78,14 +78,21 @@ def load(path: FilePath, shown: str | None = None) -> Document:
     shown = shown or shown_name(path)
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
-        _refuse(shown, "there is no such file", _neighbours(path), "file/missing")
-    except IsADirectoryError:
-        _refuse(shown, "this is a folder, not a file", _neighbours(path / "x"), "file/folder")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        _refuse(shown, f"this file cannot be read: {reason.lower()}", "", "file/unreadable")
+        raise ProblemsError([Problem(shown, 0, 0, *unread(path, error))], could_not_run=True) from error
     return parse(raw, shown)
+
+
+def unread(path: FilePath, error: OSError | ValueError) -> tuple[str, str, str]:
+    """Why a file could not be read: fact, remedy, rule."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file", _neighbours(path), "file/missing"
+    if isinstance(error, IsADirectoryError):
+        return "this is a folder, not a file", _neighbours(path / "x"), "file/folder"
+    if isinstance(error, UnicodeDecodeError):
+        return "this file is not UTF-8", "save it as UTF-8", "file/not-utf8"
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"this file cannot be read: {reason.lower()}", "", "file/unreadable"
 
 
 def shown_name(path: FilePath) -> str:
@@ -95,19 +102,16 @@ def shown_name(path: FilePath) -> str:
     return path.as_posix()
 
 
-def _refuse(shown: str, fact: str, remedy: str, rule: str) -> NoReturn:
-    raise ProblemsError([Problem(shown, 0, 0, fact, remedy, rule)], could_not_run=True)
-
-
 def _neighbours(path: FilePath) -> str:
     try:
-        names = sorted(other.name for other in path.parent.iterdir() if other.suffix == ".yaml")
+        names = sorted(other.name for other in path.parent.iterdir() if other.suffix == (path.suffix or ".yaml"))
     except (OSError, ValueError):
         return f"there is no folder {shown_name(path.parent)} either"
     meant = did_you_mean(path.name, names)
     if meant:
         return f"did you mean {meant!r}?"
-    return f"YAML files here: {', '.join(names)}" if names else "there are no .yaml files in this folder"
+    kind = path.suffix.removeprefix(".").upper() or "YAML"
+    return f"{kind} files here: {', '.join(names)}" if names else f"there are no .{kind.lower()} files in this folder"
 
 
 def parse(text: str | bytes, shown: str) -> Document:

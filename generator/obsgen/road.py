@@ -11,13 +11,15 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from . import model, packs, render, rules
-from .artifacts import Plan, artifacts
+from .artifacts import artifacts
 from .assets import SCHEMAS
 from .document import Path, Spot
 from .overlay import Layers
+from .plan import Plan
 from .problem import Problem, ProblemsError
 from .shape import check_shape
 from .stack import stack
+from .taken import taken
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class Declared:
     packs: Mapping[str, packs.Expanded]
     profile: str
     sources: tuple[str, ...]
+    taken: Mapping[str, str]
 
     @functools.cached_property
     def plan(self) -> Plan:
         """What will be rendered; only to be asked for where the checks find every name that a rule needs (owners, teams)."""
         groups = rules.groups(self.declaration, self.packs)
-        return Plan(self.declaration, self.profile, self.sources, self.packs, groups)
+        return Plan(self.declaration, self.profile, self.sources, self.packs, groups, self.taken)
 
 
 @functools.cache
@@ -58,7 +61,8 @@ def load(config: FilePath, profile: str) -> Declared:
     expanded = packs.expand(tuned, declaration.alerts)
     # from the declaration's folder, so that a header is the same wherever the command was typed
     sources = tuple(relpath(document.file, config.parent) for document in (*layers.documents, *layers.included))
-    return Declared(layers, declaration, expanded, profile, sources)
+    files = taken(layers, declaration, config.parent)
+    return Declared(layers, declaration, expanded, profile, sources, files)
 
 
 def shape(layers: Layers) -> list[Problem]:

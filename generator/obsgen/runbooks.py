@@ -16,7 +16,7 @@ from .model import Alert, Channel, Declaration, Level, Objective
 from .rules import Group, Rule, alerts, labels, owners
 
 if TYPE_CHECKING:
-    from .artifacts import Plan
+    from .plan import Plan
 
 SECTIONS = ("meaning", "impact", "diagnosis", "mitigation")
 

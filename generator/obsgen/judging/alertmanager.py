@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from .. import routing
-from ..artifacts import Plan
 from ..model import Declaration
+from ..plan import Plan
 from . import texts
 from .messages import write
 from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal

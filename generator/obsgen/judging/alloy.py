@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from ..artifacts import Plan
+from ..plan import Plan
 from . import alloyrun, texts
 from .task import Outcome, Task, Text, ask, lay_out, outcome
 

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from .. import agent
-from ..artifacts import Plan
 from ..contract import path
 from ..model import Declaration
+from ..plan import Plan
 from ..problem import Problem, ProblemsError
 from . import apiserver, inpod, kubernetes, lokipush
 from .promtail import Sample, sample_lines

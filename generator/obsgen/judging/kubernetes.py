@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..artifacts import Plan
+from ..plan import Plan
 from ..problem import Problem, ProblemsError
 from . import apiserver, tools
 from .task import Answer, Outcome, Task, Text, ask, refusal

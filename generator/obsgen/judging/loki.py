@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ..artifacts import Plan
+from ..plan import Plan
 from . import texts
 from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal
 

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from .. import ruletests
-from ..artifacts import Plan
+from ..plan import Plan
 from ..rules import Group, Rule
 from . import texts
 from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal

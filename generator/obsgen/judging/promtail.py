@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import agent
-from ..artifacts import Plan
 from ..contract import path
 from ..model import Declaration
+from ..plan import Plan
 from . import texts
 from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal
 

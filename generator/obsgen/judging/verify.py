@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from ..artifacts import Plan
 from ..document import did_you_mean
+from ..plan import Plan
 from ..problem import Problem, ProblemsError
 from . import alertmanager, alloy, kubernetes, loki, prometheus, promtail, tools, verdicts
 from .report import NAMES, Answered, Report, problems

@@ -1,0 +1,40 @@
+"""Where each server answers, as the others are told: by its Service, or by the address declared for one that is not deployed."""
+
+from __future__ import annotations
+
+from . import deadletters
+from .model import Declaration
+
+
+def inside(declaration: Declaration, host: str, port: int) -> str:
+    """host:port of one of ours, as the rest of the output reaches it."""
+    return f"{host}.{declaration.namespace}.svc.cluster.local:{port}"
+
+
+def loki(declaration: Declaration) -> str:
+    """URL where agents push and people query; empty where Loki is neither deployed nor declared."""
+    loki = declaration.loki
+    return f"http://{inside(declaration, 'loki', 3100)}" if loki.deploy else (loki.url or "").rstrip("/")
+
+
+def prometheus(declaration: Declaration) -> str:
+    """URL that answers PromQL; empty where Prometheus is neither deployed nor declared."""
+    prometheus = declaration.prometheus
+    return (
+        f"http://{inside(declaration, 'prometheus', 9090)}" if prometheus.deploy else (prometheus.url or "").rstrip("/")
+    )
+
+
+def alertmanagers(declaration: Declaration) -> list[str]:
+    """Every replica by its own name: a load-balanced address would tell only one of a cluster, and late."""
+    alertmanager = declaration.alertmanager
+    if not alertmanager.deploy:
+        return [alertmanager.url] if alertmanager.url else []
+    hosts = [f"alertmanager-{replica}.alertmanager-headless" for replica in range(alertmanager.replicas)]
+    return [f"http://{inside(declaration, host, 9093)}" for host in hosts]
+
+
+def redis(declaration: Declaration) -> str:
+    """host:port of the dead letters' Redis: the one that is deployed, or the one declared."""
+    redis = deadletters.of(declaration).redis
+    return inside(declaration, "dlq-redis", 6379) if redis.deploy else redis.address or ""

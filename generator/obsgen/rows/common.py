@@ -1,0 +1,64 @@
+"""What every output has: the contract, the runbooks, the list of secrets, the list of files."""
+
+from __future__ import annotations
+
+from .. import contract, routing, runbooks, secrets
+from .row import Row, by_name, configmaps, named
+
+ROWS: tuple[Row, ...] = (
+    Row("contract/contract.json", "contract/contract.json.j2", {"contract": lambda v: contract.contract(v.d)}),
+    Row(
+        "contract/log-entry.schema.json",
+        "contract/contract.json.j2",
+        {"contract": lambda v: contract.log_entry_schema(v.d)},
+    ),
+    Row(
+        "runbooks/*.md",
+        "runbooks/alert.md.j2",
+        {**named("header"), "page": lambda v: v.item},
+        each=lambda p: [(page.name, page) for page in runbooks.pages(p)],
+    ),
+    Row(
+        "runbooks/README.md",
+        "runbooks/README.md.j2",
+        {
+            **named("header", "cluster", "namespace"),
+            "answer": lambda v: runbooks.answer(v.d),
+            "duties": lambda v: runbooks.duties(v.d),
+            "name": lambda v: v.d.name,
+            "queues": lambda v: sorted(v.d.dlq.queues.items()) if v.d.dlq else [],
+            "rows": lambda v: runbooks.index(v.plan),
+            "silence": lambda v: runbooks.silence(v.d, "ALERT"),
+            "severities": lambda v: runbooks.by_severity(v.plan),
+            "strays": lambda v: runbooks.strays(v.d),
+            "unguarded": lambda v: runbooks.unguarded(v.plan),
+            "unscraped": lambda v: [name for name, service in v.d.services.items() if not service.metrics],
+        },
+    ),
+    Row(
+        "SECRETS.md",
+        "SECRETS.md.j2",
+        {**named("header", "namespace"), "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d))},
+    ),
+    Row("FILES", "FILES.j2", {**named("header"), "paths": lambda v: v.paths}),
+)
+
+# Only where Kubernetes reads the output.
+KUBERNETES: tuple[Row, ...] = (
+    Row(
+        "contract/contract.yaml",
+        "kubernetes/configmaps.yaml.j2",
+        {
+            **named("header", "namespace"),
+            "app": lambda v: "obsgen",
+            "maps": lambda v: configmaps("obsgen-contract", by_name(v.files)),
+        },
+        wraps=("contract/*.json",),
+        manifest=True,
+    ),
+    Row(
+        "kustomization.yaml",
+        "kubernetes/kustomization.yaml.j2",
+        {**named("header"), "resources": lambda v: v.manifests},
+    ),
+)

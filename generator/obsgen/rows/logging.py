@@ -1,0 +1,74 @@
+"""What stores logs, and what ships them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .. import addresses, agent, scrape, secrets
+from ..model import seconds
+from .row import Row, by_name, configmaps, image_of, named
+
+
+def _agent_row(server: str) -> Row:
+    """Both agents see the same: what one stores of a line, the other does."""
+    return Row(
+        f"logging/{server}.yaml",
+        f"kubernetes/{server}.yaml.j2",
+        {
+            **named("header", "namespace", "cluster"),
+            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
+            "expressions": lambda v: dict(agent.expressions(v.d)),
+            "image": image_of(server),
+            "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
+            "level_template": lambda v: agent.level_template(v.d.logging.levels),
+            "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
+            "loki_url": lambda v: addresses.loki(v.d),
+        },
+        when=lambda p: p.declaration.logging.agent.type == server,
+        manifest=True,
+    )
+
+
+def _asnamed(names: Iterable[str]) -> dict[str, str]:
+    """What an agent's stage takes: each name to the field that it comes from, of which an empty one is the field of that name."""
+    return dict.fromkeys(names, "")
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "logging/loki.yaml",
+        "kubernetes/loki.yaml.j2",
+        {
+            **named("header", "namespace"),
+            "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
+            "loki": lambda v: v.d.loki,
+            "grafana_url": lambda v: v.d.urls.grafana,
+            "image": image_of("loki"),
+            "has_rules": lambda v: bool(v.plan.groups_of("loki")),
+            "query_hours": lambda v: int(seconds(v.d.loki.retention.default) // 3600) + 1,
+            "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
+        },
+        when=lambda p: p.declaration.loki.deploy,
+        manifest=True,
+    ),
+    Row(
+        "logging/rules/*.yaml",
+        "rules/group.yaml.j2",
+        {**named("header"), "group": lambda v: v.item},
+        each=lambda p: [(group.name, group) for group in p.groups_of("loki")],
+    ),
+    Row(
+        "logging/loki-rules.yaml",
+        "kubernetes/configmaps.yaml.j2",
+        {
+            **named("header", "namespace"),
+            "app": lambda v: "loki",
+            "maps": lambda v: configmaps("loki-rules", by_name(v.files)),
+        },
+        when=lambda p: bool(p.groups_of("loki")),
+        wraps=("logging/rules/*.yaml",),
+        manifest=True,
+    ),
+    _agent_row("promtail"),
+    _agent_row("alloy"),
+)

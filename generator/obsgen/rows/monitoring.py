@@ -1,0 +1,77 @@
+"""What scrapes, evaluates rules and tells people."""
+
+from __future__ import annotations
+
+from .. import routing, ruletests, scrape, secrets
+from ..rules import alerts
+from .row import Row, View, by_name, configmaps, image, image_of, named
+
+
+def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
+    return configmaps("alert-rules", by_name(view.files))
+
+
+def _inhibition(view: View) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    return routing.inhibited_by(view.d, (alert for _, alert in alerts(view.d, view.plan.packs)))
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "monitoring/prometheus.yaml",
+        "kubernetes/prometheus.yaml.j2",
+        {
+            **named("header", "namespace", "cluster"),
+            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
+            "external_url": lambda v: v.d.urls.prometheus,
+            "alertmanager": lambda v: v.d.alertmanager,
+            "image": image_of("prometheus"),
+            "prometheus": lambda v: v.d.prometheus,
+            "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
+            "targets": lambda v: scrape.targets(v.d),
+        },
+        when=lambda p: p.declaration.prometheus.deploy,
+        wraps=("monitoring/rules/*.yaml",),
+        manifest=True,
+    ),
+    Row(
+        "monitoring/rules/*.yaml",
+        "rules/group.yaml.j2",
+        {**named("header"), "group": lambda v: v.item},
+        each=lambda p: [(group.name, group) for group in p.groups_of("prometheus")],
+    ),
+    Row(
+        "monitoring/rules/*_test.yaml",
+        "rules/test.yaml.j2",
+        {
+            **named("header"),
+            "cases": lambda v: ruletests.cases(v.item),
+            "rule_files": lambda v: ruletests.rule_files(v.item, v.plan.groups_of("prometheus")),
+        },
+        each=lambda p: [(g.name, g) for g in p.groups_of("prometheus") if any(rule.examples for rule in g.rules)],
+    ),
+    Row(
+        "monitoring/alert-rules.yaml",
+        "kubernetes/configmaps.yaml.j2",
+        {**named("header", "namespace"), "app": lambda v: "prometheus", "maps": _rule_maps},
+        when=lambda p: bool(p.groups_of("prometheus")),
+        wraps=("monitoring/rules/*.yaml",),
+        manifest=True,
+    ),
+    Row(
+        "monitoring/alertmanager.yaml",
+        "kubernetes/alertmanager.yaml.j2",
+        {
+            **named("header", "namespace", "cluster"),
+            "alertmanager": lambda v: v.d.alertmanager,
+            "external_url": lambda v: v.d.urls.alertmanager,
+            "image": image_of("alertmanager"),
+            "inhibition": _inhibition,
+            "receivers": lambda v: routing.receivers(v.d),
+            "replicas": lambda v: range(v.d.alertmanager.replicas),
+            "reloader_image": lambda v: image("prometheus-config-reloader"),
+            "routes": lambda v: routing.routes(v.d),
+            "secret_files": lambda v: secrets.files(v.d, routing.receivers(v.d)),
+        },
+        manifest=True,
+    ),
+)
