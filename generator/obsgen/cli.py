@@ -18,7 +18,7 @@ import click
 from .problem import Problem, ProblemsError
 
 if TYPE_CHECKING:
-    from . import tree
+    from .differences import Compared
     from .road import Declared
 
 _config = click.option(
@@ -160,26 +160,22 @@ def render(
     work = _compared(config, out, done)
     if show_diff or only_check:
         return _say_differences(found, work, form, lines=show_diff)
-    for _, folder, differing in work:
-        tree.apply(folder, differing)
+    for one in work:
+        tree.apply(one.folder, one.differing)
     _say(found, form)
-    for _, folder, differing in work:
-        click.echo(f"{folder}: {_summary(differing)}", err=True)
+    for one in work:
+        click.echo(f"{one.folder}: {one.summary()}", err=True)
     return 0
 
 
 _Done = tuple[str, "Declared", dict[str, str]]  # profile, its declaration, its texts
-_Work = list[tuple[str, Path, list["tree.Change"]]]  # profile, its folder, what differs there
 
 
-def _compared(config: Path, out: Path | None, done: Sequence[_Done]) -> _Work:
-    from . import tree
+def _compared(config: Path, out: Path | None, done: Sequence[_Done], base: str | None = None) -> list[Compared]:
+    from .differences import compare
 
-    folders = [(profile, _folder(config, out, profile, len(done) > 1), texts) for profile, _, texts in done]
-    return [(profile, folder, tree.changes(folder, texts)) for profile, folder, texts in folders]
-
-
-_STATES = {"added": "missing", "changed": "out of date", "removed": "stale"}
+    several = len(done) > 1
+    return [compare(profile, _folder(config, out, profile, several), texts, base) for profile, _, texts in done]
 
 
 def _folder(config: Path, out: Path | None, profile: str, several: bool) -> Path:
@@ -198,52 +194,25 @@ def _rendered(config: Path, chosen: Sequence[str], strict: bool) -> tuple[list[P
     return found, [(one.profile, one, texts(one)) for one in declared]
 
 
-def _summary(differing: Sequence[Any]) -> str:
-    if not differing:
-        return "up to date"
-    kinds = [change.kind for change in differing]
-    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("added", "changed", "removed") if kind in kinds)
-
-
-def _say_differences(found: Sequence[Problem], work: _Work, form: str, *, lines: bool, text: bool = True) -> int:
+def _say_differences(
+    found: Sequence[Problem], work: Sequence[Compared], form: str, *, lines: bool, text: bool = True
+) -> int:
     """For people the changes themselves, on stdout with their `lines`; for machines problems among the others."""
-    changes = [(profile, folder, change) for profile, folder, differing in work for change in differing]
+    differ = int(any(one.differing for one in work))
     if form != "text":
-        _say([*found, *(_out_of_date(*change) for change in changes)], form)
-        return int(bool(changes))
+        _say([*found, *(problem for one in work for problem in one.problems(people=lines))], form)
+        return differ
     _say(found, form)
-    for profile, folder, differing in work:
+    for one in work:
         if lines:
-            _print_changes(folder, differing, with_text=text)
+            for line in one.lines(with_text=text):
+                click.echo(line)
         else:
-            for change in differing:
-                click.echo(f"{folder / change.path} is {_STATES[change.kind]}", err=True)
-            if differing:
-                click.echo(f"run: obsgen render --profile {profile}", err=True)
-    return int(bool(changes))
-
-
-def _out_of_date(profile: str, folder: Path, change: tree.Change) -> Problem:
-    fact, remedy = f"is {_STATES[change.kind]}", f"run: obsgen render --profile {profile}"
-    return Problem(str(folder / change.path), 0, 0, fact, remedy, "render/out-of-date")
-
-
-def _print_changes(folder: Path, differing: Sequence[tree.Change], *, with_text: bool) -> None:
-    import difflib
-
-    for change in differing:
-        click.echo(f"{change.kind:8}{folder / change.path}")
-        if with_text:
-            before = (change.before or "").splitlines(keepends=True)
-            after = (change.after or "").splitlines(keepends=True)
-            lines = difflib.unified_diff(before, after, f"a/{change.path}", f"b/{change.path}")
-            click.echo("".join(map(_coloured, lines)), nl=False)
-
-
-def _coloured(line: str) -> str:
-    line = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-    colours = {"+": "green", "-": "red", "@": "cyan"}
-    return click.style(line, fg=colours[line[0]]) if line[0] in colours else line
+            for problem in one.problems(people=False):
+                click.echo(f"{problem.file} {problem.fact}", err=True)
+            if one.differing:
+                click.echo(f"run: obsgen render --profile {one.profile}", err=True)
+    return differ
 
 
 @_verb
@@ -252,13 +221,20 @@ def _coloured(line: str) -> str:
 @_all
 @_output
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to compare with; default rendered/PROFILE.")
+@click.option("--base", metavar="COMMIT", help="Compare with the folder as git has it there, e.g. origin/main.")
 @click.option("--text", "with_text", is_flag=True, help="Print the differing lines too.")
 def diff(
-    config: Path, profiles: tuple[str, ...], everything: bool, form: str, out: Path | None, with_text: bool
+    config: Path,
+    profiles: tuple[str, ...],
+    everything: bool,
+    form: str,
+    out: Path | None,
+    base: str | None,
+    with_text: bool,
 ) -> int:
-    """Per file: added, changed, removed, compared with the folder."""
+    """What changes for people on call; then, per file: added, changed, removed."""
     found, done = _rendered(config, _chosen(config, profiles, everything), strict=False)
-    return _say_differences(found, _compared(config, out, done), form, lines=True, text=with_text)
+    return _say_differences(found, _compared(config, out, done, base), form, lines=True, text=with_text)
 
 
 @_verb

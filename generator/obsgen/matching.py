@@ -10,25 +10,32 @@ from typing import Any, NamedTuple
 from .logql_text import unquote
 from .query import QueryError
 
+_INHERITED = ("receiver", "group_by", "group_wait", "group_interval", "repeat_interval")
+
 
 def receivers(route: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
-    """Names of the receivers, in the tree's order. ValueError for a matcher that can't be read.
+    """Names of the receivers, in the tree's order. ValueError for a matcher that can't be read."""
+    return [one["receiver"] for one in reached(route, labels)]
+
+
+def reached(route: Mapping[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The routes that take an alert, in the tree's order, each with what it inherits. ValueError for a matcher that can't be read.
 
     As Alertmanager 0.34 does (dispatch/route.go): the first child that matches takes the alert, unless it says `continue`;
-    where no child matches, the route itself does. A label that is missing equals the empty string. A receiver is inherited.
+    where no child matches, the route itself does. A label that is missing equals the empty string.
     """
-    return _reached(route, labels, "")
+    return _reached(route, labels, {"receiver": ""})
 
 
-def _reached(route: Mapping[str, Any], labels: Mapping[str, str], inherited: str) -> list[str]:
-    receiver = route.get("receiver") or inherited
-    found: list[str] = []
+def _reached(route: Mapping[str, Any], labels: Mapping[str, str], above: Mapping[str, Any]) -> list[dict[str, Any]]:
+    own = {**above, **{key: route[key] for key in _INHERITED if route.get(key)}}
+    found: list[dict[str, Any]] = []
     for child in route.get("routes") or ():
         if _takes(child, labels):
-            found += _reached(child, labels, receiver)
+            found += _reached(child, labels, own)
             if not child.get("continue"):
                 break
-    return found or [receiver]
+    return found or [own]
 
 
 def _takes(route: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import os.path
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -39,7 +39,7 @@ def changes(folder: Path, texts: Mapping[str, str]) -> list[Change]:
     return sorted(found)
 
 
-def apply(folder: Path, differing: list[Change]) -> None:
+def apply(folder: Path, differing: Sequence[Change]) -> None:
     """Make the folder match, FILES last: every file is staged on the same disk and then put in place, and ours that are stale go.
 
     All or nothing: raises ProblemsError (could not run) with the folder as it was. A file in the way that FILES doesn't
@@ -57,7 +57,7 @@ def apply(folder: Path, differing: list[Change]) -> None:
         raise ProblemsError([problem], could_not_run=True) from error
 
 
-def _refuse_foreign(folder: Path, differing: list[Change]) -> None:
+def _refuse_foreign(folder: Path, differing: Sequence[Change]) -> None:
     owned = _owned(folder)
     fact, remedy = "is there already, and FILES does not name it", "move it away, or render into another folder"
     problems = [
@@ -69,7 +69,7 @@ def _refuse_foreign(folder: Path, differing: list[Change]) -> None:
         raise ProblemsError(problems, could_not_run=True)
 
 
-def _staged(staging: Path, differing: list[Change]) -> list[tuple[str, Path | None]]:
+def _staged(staging: Path, differing: Sequence[Change]) -> list[tuple[str, Path | None]]:
     """The new text of each path as a file, None where the path goes."""
     staged: list[tuple[str, Path | None]] = []
     for number, change in enumerate(differing):
