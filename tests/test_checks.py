@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 import subprocess
@@ -27,7 +28,8 @@ IDS = {row.id: row.severity for row in CHECKS} | {id: severity for id, severity,
 OF_COMMENTS = [id for id, _, _ in QUESTIONS]
 
 Block = tuple[str, str]
-"""Kind and text: "" merges into the declaration, `profile` is one, `append` is added as it stands, `head` is in git's HEAD."""
+"""Kind and text: "" merges into the declaration, `times500` so often, with NUMBER and a TEXT of 1,000 characters put in; `profile` is one,
+`append` is added as it stands, `head` is in git's HEAD."""
 
 
 class Page(NamedTuple):
@@ -69,9 +71,20 @@ def dumped(data: Any) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100_000)
 
 
+def repeated(kind: str, text: str) -> Iterator[tuple[str, Any]]:
+    """(kind, what it merges) of a block."""
+    if not kind.startswith("times"):
+        yield kind, yaml.safe_load(text)
+        return
+    once = json.dumps(yaml.safe_load(text)).replace("TEXT", "text " * 200)
+    for number in range(int(kind.removeprefix("times"))):
+        yield "", json.loads(once.replace("NUMBER", str(number)))
+
+
 def merged(blocks: Sequence[Block], kind: str) -> str | None:
     """The declaration of the blocks of one kind; the base as it stands where there are none."""
-    chosen = [yaml.safe_load(text) for found, text in blocks if found == kind]
+    every = (one for block in blocks if block[0] != "append" for one in repeated(*block))
+    chosen = [data for found, data in every if found == kind]
     if not chosen:
         return None
     data = yaml.safe_load(BASE.read_text(encoding="utf-8"))
