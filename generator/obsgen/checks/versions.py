@@ -45,7 +45,9 @@ def unpublished(declared: Declared) -> Iterator[Finding]:
     for server, target in _targets(d):
         version = upstream.version(server, target)
         if version and version.newest is None and _in_use(d, server):
-            fact = f"{server} {target} is not released, as far as known here: {version.image} is the name that it may get"
+            fact = (
+                f"{server} {target} is not released, as far as known here: {version.image} is the name that it may get"
+            )
             yield Finding(("versions", server), fact, "write a version that is released")
 
 
