@@ -128,8 +128,8 @@ def expand_env(text: str) -> str:
 
 
 def secret_file(reference: Mapping[str, str]) -> str:
-    """Where Alertmanager finds the secret of a `{secret: NAME}`; read at each notification, so rotating needs no reload."""
-    return f"{SECRETS_MOUNT}/{reference['secret']}"
+    """The file in which Alertmanager finds a channel's secret, as `secrets.located` has put it there for this output."""
+    return reference["file"]
 
 
 def sha256(text: str) -> str:
@@ -157,8 +157,6 @@ def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 
 
 _Dumper.add_representer(str, _represented)
-
-SECRETS_MOUNT = "/etc/alertmanager/secrets"
 
 FILTERS = {
     "yaml": yaml_value,

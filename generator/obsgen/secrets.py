@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from . import deadletters
 from .model import Declaration, ObjectStore, SecretSource
-from .quoting import SECRETS_MOUNT
 from .routing import Receiver
+
+# For each output, the file in which Alertmanager finds a secret, from its logical name and where it lives.
+FILES: Mapping[str, Callable[[str, SecretSource], str]] = {
+    "kubernetes": lambda name, source: f"/etc/alertmanager/secrets/{name}",
+    # prometheus-operator 0.85 mounts each Secret of `spec.secrets` there, whole
+    "operator": lambda name, source: f"/etc/alertmanager/secrets/{source.secret}/{source.key}",
+    "compose": lambda name, source: f"/run/secrets/{name}",
+}
 
 
 class Needed(NamedTuple):
@@ -36,6 +44,27 @@ def files(declaration: Declaration, receivers: Iterable[Receiver]) -> list[tuple
     return [(name, declaration.secrets[name]) for name in sorted(names)]
 
 
+def file(declaration: Declaration, name: str) -> str:
+    """The file in which Alertmanager finds the secret of a logical name; read at each notification, so rotating needs no reload."""
+    return FILES[declaration.output](name, declaration.secrets[name])
+
+
+def located(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Receiver]:
+    """Receivers as their templates see them: beside each `secret: NAME`, the `file` where this output puts it."""
+    return [
+        replace(receiver, channels=tuple(_located(declaration, channel) for channel in receiver.channels))
+        for receiver in receivers
+    ]
+
+
+def _located(declaration: Declaration, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) == {"secret"}:
+        return {**value, "file": file(declaration, value["secret"])}
+    return {key: _located(declaration, item) for key, item in value.items()}
+
+
 def environment(declaration: Declaration, store: ObjectStore | None) -> list[tuple[str, SecretSource]]:
     """Environment variables of Loki that hold the bucket's keys; empty with a ServiceAccount."""
     pairs = [("S3_ACCESS_KEY", store and store.access_key), ("S3_SECRET_KEY", store and store.secret_key)]
@@ -46,7 +75,7 @@ def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Need
     """Every Secret key to create, sorted by where it lives."""
     readers: dict[str, set[str]] = {}
     for name, _ in files(declaration, receivers):
-        readers.setdefault(name, set()).add(f"Alertmanager, file `{SECRETS_MOUNT}/{name}`")
+        readers.setdefault(name, set()).add(f"Alertmanager, file `{file(declaration, name)}`")
     store = declaration.loki.object_store
     if declaration.loki.deploy and store:
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):

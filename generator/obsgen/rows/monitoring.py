@@ -66,7 +66,7 @@ ROWS: tuple[Row, ...] = (
             "external_url": lambda v: v.d.urls.alertmanager,
             "image": image_of("alertmanager"),
             "inhibition": _inhibition,
-            "receivers": lambda v: routing.receivers(v.d),
+            "receivers": lambda v: secrets.located(v.d, routing.receivers(v.d)),
             "replicas": lambda v: range(v.d.alertmanager.replicas),
             "reloader_image": lambda v: image("prometheus-config-reloader"),
             "routes": lambda v: routing.routes(v.d),
