@@ -9,7 +9,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 TREES = [ROOT / "rendered" / name for name in ("dev", "staging", "prod")] + [
-    ROOT / "tests" / "fleets" / name / "rendered" / "one" for name in ("smallest", "everything")
+    ROOT / "tests" / "fleets" / fleet / "rendered" / profile
+    for fleet, profile in (("smallest", "one"), ("everything", "one"), ("scale", "microservices"))
 ]
 WITH_PROMTAIL = [tree for tree in TREES if (tree / "logging" / "promtail.yaml").exists()]
 BY_NAME, BY_APP = "__meta_kubernetes_pod_label_app_kubernetes_io_name", "__meta_kubernetes_pod_label_app"

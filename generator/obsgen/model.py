@@ -194,6 +194,14 @@ class Compactor(Section, frozen=True, kw_only=True):
     delete_delay: str = "2h"
 
 
+class LokiTarget(Section, frozen=True, kw_only=True):
+    """How many pods a part of Loki has, and Kubernetes' resources of each; without, the usual ones of `loki_targets`."""
+
+    replicas: int | None = None
+    requests: Mapping[str, str] = {}
+    limits: Mapping[str, str] = {}
+
+
 class Loki(Section, frozen=True, kw_only=True):
     """The log store."""
 
@@ -202,6 +210,7 @@ class Loki(Section, frozen=True, kw_only=True):
     mode: Literal["single-binary", "monolithic-ha", "microservices"] = "single-binary"
     replicas: int | None = None
     replication_factor: int | None = None
+    targets: Mapping[str, LokiTarget] = {}
     schema: Mapping[str, SchemaPeriod] = {}
     storage: str = "10Gi"
     object_store: ObjectStore | None = None
@@ -431,6 +440,11 @@ def size(text: str) -> int:
     """Bytes of a size: `KB MB GB` are powers of 1000, `KiB MiB GiB` powers of 1024."""
     number, unit = re.fullmatch(r"([0-9.]+)([KMGT]i?B|B)", text).groups()  # type: ignore[union-attr]
     return int(float(number) * _SIZES[unit])
+
+
+def memory(quantity: str) -> int:
+    """Bytes of a quantity as Kubernetes writes it: `512Mi` and `2Gi` count in 1024s, `2G` in 1000s."""
+    return size(f"{quantity}B")
 
 
 def declaration(data: Any, schema: Mapping[str, Any]) -> Declaration:

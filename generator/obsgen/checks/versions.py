@@ -111,8 +111,6 @@ def not_rendered(declared: Declared) -> Iterator[Finding]:
     d = declared.declaration
     if d.output != "kubernetes":
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-    if d.loki.mode != "single-binary":
-        yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
 
 
 def partly_rendered(declared: Declared) -> Iterator[Finding]:
