@@ -11,10 +11,22 @@ def inside(declaration: Declaration, host: str, port: int) -> str:
     return f"{host}.{declaration.namespace}.svc.cluster.local:{port}"
 
 
-def loki(declaration: Declaration) -> str:
-    """URL where agents push and people query; empty where Loki is neither deployed nor declared."""
+def loki_push(declaration: Declaration) -> str:
+    """URL where agents push; empty where Loki is neither deployed nor declared."""
+    return _loki(declaration, "loki-distributor")
+
+
+def loki_query(declaration: Declaration) -> str:
+    """URL where people and Grafana query; that of `loki_push` where one Service answers for all of Loki."""
+    return _loki(declaration, "loki-query-frontend")
+
+
+def _loki(declaration: Declaration, microservice: str) -> str:
     loki = declaration.loki
-    return f"http://{inside(declaration, 'loki', 3100)}" if loki.deploy else (loki.url or "").rstrip("/")
+    if not loki.deploy:
+        return (loki.url or "").rstrip("/")
+    host = microservice if loki.mode == "microservices" else "loki"
+    return f"http://{inside(declaration, host, 3100)}"
 
 
 def prometheus(declaration: Declaration) -> str:
