@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import NamedTuple
 
+from .dashboard_reader import BadJSONError, read
 from .model import Declaration, SecretSource
 from .plan import Plan
 
@@ -17,9 +18,17 @@ ADMIN_PASSWORD = "GF_SECURITY_ADMIN_PASSWORD"
 
 
 def taken(plan: Plan) -> Iterator[tuple[str, str]]:
-    """(uid, text) of each file of `dashboards.files`; the checks `dashboard/*` see to it that it has a uid."""
+    """(uid, text) of each file of `dashboards.files`; the name of the file where it has none, which the check `dashboard/uid` tells."""
     for name in plan.declaration.dashboards.files:
-        yield json.loads(plan.taken[name])["uid"], plan.taken[name]
+        yield _uid(plan.taken[name]) or PurePath(name).stem, plan.taken[name]
+
+
+def _uid(text: str) -> str:
+    try:
+        uid = read(text).get("uid")
+    except BadJSONError:
+        return ""
+    return uid if isinstance(uid, str) else ""
 
 
 def admin_password(declaration: Declaration) -> SecretSource | None:

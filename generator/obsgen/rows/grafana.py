@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .. import addresses, availability, dashboards, grafana
-from ..dashboards import promised
+from .. import dashboard_context as seen
+from ..dashboard_context import promised
 from ..plan import Plan
 from .row import Row, Value, View, image_of, named
 
@@ -18,10 +19,9 @@ def _board(name: str, **context: Callable[[Plan], Any]) -> Row:
         if name in dashboards.rendered(plan.declaration):
             yield dashboards.uid(plan.declaration, name), None
 
-    seen: dict[str, Value] = {key: _of_plan(value) for key, value in context.items()}
-    common = {key: _of_plan(value) for key, value in dashboards.COMMON.items()}
-    seen["of"] = lambda view: {key: value(view) for key, value in common.items()}
-    return Row("dashboards/*.json", f"grafana/{name}.json.j2", seen, each=named_by_uid)
+    values: dict[str, Value] = {key: _of_plan(value) for key, value in context.items()}
+    values["of"] = lambda view: {key: value(view.plan) for key, value in seen.COMMON.items()}
+    return Row("dashboards/*.json", f"grafana/{name}.json.j2", values, each=named_by_uid)
 
 
 def _of_plan(value: Callable[[Plan], Any]) -> Value:
@@ -30,7 +30,7 @@ def _of_plan(value: Callable[[Plan], Any]) -> Value:
 
 _LIMITS: Mapping[str, Callable[[Plan], Any]] = {
     "alerts_max": lambda p: promised(p.declaration, "alerts"),
-    "bytes_per_day": lambda p: dashboards.bytes_per_day(p.declaration),
+    "bytes_per_day": lambda p: seen.bytes_per_day(p.declaration),
     "depth_max": lambda p: promised(p.declaration, "dlq_depth"),
     "lag_max": lambda p: promised(p.declaration, "log_latency"),
     "review_max": lambda p: promised(p.declaration, "dlq_review"),
@@ -47,19 +47,19 @@ BOARDS: tuple[Row, ...] = (
     _board(
         "fleet",
         **_limits("bytes_per_day", "depth_max"),
-        error_levels=lambda p: dashboards.error_levels(p.declaration),
-        errors=lambda p: dashboards.requested(p)["errors"],
-        latencies=lambda p: dashboards.requested(p)["latencies"],
-        records=dashboards.records,
-        scraped=dashboards.scraped,
-        totals=lambda p: dashboards.requested(p)["totals"],
+        error_levels=lambda p: seen.error_levels(p.declaration),
+        errors=lambda p: seen.requested(p)["errors"],
+        latencies=lambda p: seen.requested(p)["latencies"],
+        records=seen.records,
+        scraped=seen.scraped,
+        totals=lambda p: seen.requested(p)["totals"],
     ),
     _board(
         "service-logs",
-        error_levels=lambda p: dashboards.error_levels(p.declaration),
-        fields=lambda p: dashboards.log_fields(p.declaration),
-        level_colors=dashboards.level_colors,
-        levels=dashboards.levels,
+        error_levels=lambda p: seen.error_levels(p.declaration),
+        fields=lambda p: seen.log_fields(p.declaration),
+        level_colors=seen.level_colors,
+        levels=seen.levels,
     ),
     _board(
         "alerting",
@@ -70,24 +70,24 @@ BOARDS: tuple[Row, ...] = (
     _board(
         "dlq",
         **_limits("depth_max", "review_max"),
-        letter=lambda p: dashboards.log_fields(p.declaration).get("letter"),
+        letter=lambda p: seen.log_fields(p.declaration).get("letter"),
         queues=lambda p: sorted(p.declaration.dlq.queues) if p.declaration.dlq else [],
     ),
     _board(
         "objectives",
         **_limits("alerts_max", "bytes_per_day", "depth_max", "lag_max", "review_max", "search_ratio"),
-        alerts_window=lambda p: dashboards.alerts_window(p.declaration),
+        alerts_window=lambda p: seen.alerts_window(p.declaration),
         budgets=lambda p: availability.windows(p.declaration),
-        guards=dashboards.guards,
-        promises=lambda p: dashboards.promises(p.declaration),
-        records=dashboards.records,
+        guards=seen.guards,
+        promises=lambda p: seen.promises(p.declaration),
+        records=seen.records,
     ),
     _board(
         "log-pipeline",
         **_limits("lag_max", "search_max"),
-        agent=dashboards.shipped_by,
+        agent=seen.shipped_by,
         rate_limit=lambda p: p.declaration.loki.limits.ingestion_rate_mb * 1024 * 1024,
-        records=dashboards.records,
+        records=seen.records,
         streams_limit=lambda p: p.declaration.loki.limits.max_global_streams_per_user,
     ),
 )
@@ -113,7 +113,7 @@ ROWS: tuple[Row, ...] = (
             "folder_uid": lambda v: v.d.name,
             "grafana": lambda v: v.d.grafana,
             "image": image_of("grafana"),
-            "loki_url": lambda v: addresses.loki(v.d),
+            "loki_url": lambda v: addresses.loki_query(v.d),
             "maps": _maps,
             "prometheus_url": lambda v: addresses.prometheus(v.d),
             "root_url": lambda v: v.d.urls.grafana,
