@@ -109,7 +109,7 @@ def raw_patch(declared: Declared) -> Iterator[Finding]:
 def not_rendered(declared: Declared) -> Iterator[Finding]:
     """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
     d = declared.declaration
-    if d.output != "kubernetes":
+    if d.output == "operator":
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
 
 
