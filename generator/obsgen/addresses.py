@@ -46,6 +46,12 @@ def alertmanagers(declaration: Declaration) -> list[str]:
     return [f"http://{inside(declaration, host, 9093)}" for host in hosts]
 
 
+def alertmanager(declaration: Declaration) -> str:
+    """URL where people's programs ask for alerts and silences: any replica will do; empty where there is none."""
+    found = declaration.alertmanager
+    return f"http://{inside(declaration, 'alertmanager', 9093)}" if found.deploy else (found.url or "").rstrip("/")
+
+
 def redis(declaration: Declaration) -> str:
     """host:port of the dead letters' Redis: the one that is deployed, or the one declared."""
     redis = deadletters.of(declaration).redis

@@ -238,6 +238,7 @@ class Grafana(Section, frozen=True, kw_only=True):
 
     deploy: bool = True
     url: str | None = None
+    admin_password: SecretRef | None = None
     raw: Raw = Raw()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import deadletters
+from .grafana import ADMIN_PASSWORD
 from .model import Declaration, ObjectStore, SecretSource
 from .quoting import SECRETS_MOUNT
 from .routing import Receiver
@@ -52,6 +53,9 @@ def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Need
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):
             if reference:
                 readers.setdefault(reference.secret, set()).add(f"Loki, variable `{variable}`")
+    if declaration.grafana.deploy and declaration.grafana.admin_password:
+        reader = f"Grafana, variable `{ADMIN_PASSWORD}`"
+        readers.setdefault(declaration.grafana.admin_password.secret, set()).add(reader)
     for name, reader in deadletters.readers(declaration):
         readers.setdefault(name, set()).add(reader)
     sources = declaration.secrets

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from . import common, dlq, logging, monitoring
+from . import common, dlq, grafana, logging, monitoring
 from .row import Row
 
 TABLES: Mapping[str, tuple[Row, ...]] = {
-    "kubernetes": (*logging.ROWS, *monitoring.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
+    "kubernetes": (*logging.ROWS, *monitoring.ROWS, *grafana.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
 }
