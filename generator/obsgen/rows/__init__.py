@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from . import common, dlq, logging, monitoring
+from . import common, dlq, logging, monitoring, operator
 from .row import Row
 
 TABLES: Mapping[str, tuple[Row, ...]] = {
     "kubernetes": (*logging.ROWS, *monitoring.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
+    "operator": (*logging.ROWS, *operator.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
 }
