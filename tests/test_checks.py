@@ -27,7 +27,8 @@ IDS = {row.id: row.severity for row in CHECKS} | {id: severity for id, severity,
 OF_COMMENTS = [id for id, _, _ in QUESTIONS]
 
 Block = tuple[str, str]
-"""Kind and text: "" merges into the declaration, `profile` is one, `append` is added as it stands, `head` is in git's HEAD."""
+"""Kind and text: "" merges into the declaration, `profile` is one, `append` is added as it stands, `head` is in git's HEAD,
+`file NAME` is a file beside it."""
 
 
 class Page(NamedTuple):
@@ -62,7 +63,7 @@ def page(id: str) -> Page:
 
 
 def fences(text: str) -> list[tuple[str, str, str]]:
-    return re.findall(r"(?:<!-- (\w+) -->\n)?```(yaml|text)\n(.*?)\n```", text, re.DOTALL)
+    return re.findall(r"(?:<!-- ([\w./ -]+) -->\n)?```(yaml|json|text)\n(.*?)\n```", text, re.DOTALL)
 
 
 def dumped(data: Any) -> str:
@@ -100,6 +101,9 @@ def written(folder: Path, blocks: Sequence[Block]) -> Declared:
     before = merged(blocks, "head")
     text = merged(blocks, "") or before or BASE.read_text(encoding="utf-8")
     text += "".join(f"{body}\n" for kind, body in blocks if kind == "append")
+    for name, body in ((kind.removeprefix("file "), body) for kind, body in blocks if kind.startswith("file ")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"{body}\n", encoding="utf-8")
     if before:
         declared(folder, before)
         commit(folder)

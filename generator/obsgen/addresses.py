@@ -11,10 +11,22 @@ def inside(declaration: Declaration, host: str, port: int) -> str:
     return f"{host}.{declaration.namespace}.svc.cluster.local:{port}"
 
 
-def loki(declaration: Declaration) -> str:
-    """URL where agents push and people query; empty where Loki is neither deployed nor declared."""
+def loki_push(declaration: Declaration) -> str:
+    """URL where agents push; empty where Loki is neither deployed nor declared."""
+    return _loki(declaration, "loki-distributor")
+
+
+def loki_query(declaration: Declaration) -> str:
+    """URL where people and Grafana query; that of `loki_push` where one Service answers for all of Loki."""
+    return _loki(declaration, "loki-query-frontend")
+
+
+def _loki(declaration: Declaration, microservice: str) -> str:
     loki = declaration.loki
-    return f"http://{inside(declaration, 'loki', 3100)}" if loki.deploy else (loki.url or "").rstrip("/")
+    if not loki.deploy:
+        return (loki.url or "").rstrip("/")
+    host = microservice if loki.mode == "microservices" else "loki"
+    return f"http://{inside(declaration, host, 3100)}"
 
 
 def prometheus(declaration: Declaration) -> str:
@@ -39,6 +51,16 @@ def alertmanagers(declaration: Declaration) -> list[str]:
         return [_operated(declaration, "alertmanager", 9093)]
     hosts = [f"alertmanager-{replica}.alertmanager-headless" for replica in range(alertmanager.replicas)]
     return [f"http://{inside(declaration, host, 9093)}" for host in hosts]
+
+
+def alertmanager(declaration: Declaration) -> str:
+    """URL where people's programs ask for alerts and silences: any replica will do; empty where there is none."""
+    found = declaration.alertmanager
+    if not found.deploy:
+        return (found.url or "").rstrip("/")
+    if declaration.output == "operator":
+        return _operated(declaration, "alertmanager", 9093)
+    return f"http://{inside(declaration, 'alertmanager', 9093)}"
 
 
 def _operated(declaration: Declaration, server: str, port: int) -> str:

@@ -18,6 +18,10 @@ PORTS = {"promtail": 3101, "alloy": 12345}
 """Where each agent answers `/metrics`."""
 
 
+UNKNOWN = "UNKNOWN"
+"""What the agent writes for a level that isn't declared."""
+
+
 def stored(declaration: Declaration, store: str) -> list[str]:
     """Names of the fields that go to `store`: label or metadata, in the order declared."""
     return [name for name, field in declaration.logging.fields.items() if field.store == store]

@@ -238,6 +238,7 @@ class Grafana(Section, frozen=True, kw_only=True):
 
     deploy: bool = True
     url: str | None = None
+    admin_password: SecretRef | None = None
     raw: Raw = Raw()
 
 
@@ -414,6 +415,11 @@ class Declaration(Section, frozen=True, kw_only=True):
     def default_team(self) -> str:
         """The team that answers where nobody else does; the check `team/default` sees to it that there is exactly one."""
         return next(name for name, team in self.teams.items() if team.default)
+
+    @property
+    def deploys_grafana(self) -> bool:
+        """Whether a Grafana is rendered: not where the operator's neighbours have one, which takes the dashboards from ConfigMaps."""
+        return self.grafana.deploy and self.output != "operator"
 
     @property
     def monitoring_namespace(self) -> str:

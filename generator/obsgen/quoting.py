@@ -144,6 +144,32 @@ def expand_env(text: str) -> str:
     return re.sub(r"\$(?=[${])|\\(?=[\\/])", r"\g<0>\g<0>", text)
 
 
+def provisioned(text: str) -> str:
+    """YAML text that Grafana's provisioning gives back unchanged; the last filter.
+
+    It expands `$NAME`, `${NAME}` and `$5` in every value, and takes `$$` for one (12.4, pkg/services/provisioning/values).
+    """
+    return text.replace("$", "$$")
+
+
+def ini(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """`grafana.ini`: sections of keys. A value with a sign of ini's own stands in backticks, in which go-ini reads everything as it is."""
+    lines: list[str] = []
+    for section, keys in sections.items():
+        lines += [f"[{section}]", *(f"{key} = {_ini_value(value)}" for key, value in keys.items()), ""]
+    return "\n".join(lines)
+
+
+def _ini_value(value: Any) -> str:
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return f"`{text}`" if re.search(r"[#;\"'%\\]|^\s|\s$", text) else text
+
+
+def loaded(text: str) -> Any:
+    """What YAML text means, for a filter that writes it in another form."""
+    return yaml.safe_load(text)
+
+
 def secret_file(reference: Mapping[str, str]) -> str:
     """The file in which Alertmanager finds a channel's secret, as `secrets.located` has put it there for this output."""
     return reference["file"]
@@ -186,7 +212,10 @@ FILTERS = {
     "expression": expression,
     "expand_env": expand_env,
     "go_duration": go_duration,
+    "ini": ini,
+    "loaded": loaded,
     "nested": nested,
+    "provisioned": provisioned,
     "secret_file": secret_file,
     "sha256": sha256,
     "patched": patched,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from . import deadletters
+from .grafana import ADMIN_PASSWORD
 from .model import Declaration, ObjectStore, SecretSource
 from .routing import Receiver
 
@@ -83,6 +84,9 @@ def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Need
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):
             if reference:
                 readers.setdefault((d.namespace, reference.secret), set()).add(f"Loki, variable `{variable}`")
+    if d.deploys_grafana and d.grafana.admin_password:
+        reader = f"Grafana, variable `{ADMIN_PASSWORD}`"
+        readers.setdefault((d.namespace, d.grafana.admin_password.secret), set()).add(reader)
     for name, reader in deadletters.readers(d):
         readers.setdefault((d.namespace, name), set()).add(reader)
     found = [

@@ -111,3 +111,11 @@ def no_address(declared: Declared) -> Iterator[Finding]:
     if not d.alertmanager.deploy and not d.alertmanager.url and asks:
         fact = f"Alertmanager is not deployed here, and {' and '.join(asks)} would send alerts to nobody"
         yield Finding(("alertmanager",), fact, "add url, or deploy it", key=True)
+
+
+def no_admin_password(declared: Declared) -> Iterator[Finding]:
+    """Without one, Grafana's admin is `admin` with the password `admin`, for everybody who finds the address."""
+    grafana = declared.declaration.grafana
+    if declared.declaration.deploys_grafana and grafana.admin_password is None:
+        remedy = "add admin_password: {secret: NAME}, or write deploy: false"
+        yield Finding(("grafana",), "Grafana is deployed without a password for its admin", remedy, key=True)

@@ -120,10 +120,7 @@ def partly_rendered(declared: Declared) -> Iterator[Finding]:
     """What is declared and left out of the output must not look rendered."""
     d = declared.declaration
     left_out = {
-        ("grafana",): d.grafana.deploy,
         ("rule_files",): bool(d.rule_files),
-        ("dashboards",): bool(d.dashboards.files),
-        ("urls", "traces"): d.urls.traces is not None,
     }
     for path, wanted in left_out.items():
         if wanted:

@@ -22,7 +22,7 @@ def _agent_row(server: str) -> Row:
             "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
             "level_template": lambda v: agent.level_template(v.d.logging.levels),
             "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
-            "loki_url": lambda v: addresses.loki(v.d),
+            "loki_url": lambda v: addresses.loki_push(v.d),
         },
         when=lambda p: p.declaration.logging.agent.type == server,
         manifest=True,
