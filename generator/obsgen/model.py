@@ -242,6 +242,13 @@ class Grafana(Section, frozen=True, kw_only=True):
     raw: Raw = Raw()
 
 
+class Operator(Section, frozen=True, kw_only=True):
+    """The prometheus-operator that will read the output: where its servers run, and what they select by."""
+
+    namespace: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
 class Team(Section, frozen=True, kw_only=True):
     """People who are told; a role without a channel falls back to the default team."""
 
@@ -382,6 +389,7 @@ class Declaration(Section, frozen=True, kw_only=True):
     namespace: str
     cluster: str
     output: Literal["kubernetes", "operator", "compose"] = "kubernetes"
+    operator: Operator = Operator()
     urls: Urls = Urls()
     include: tuple[str, ...] = ()
     versions: Versions = Versions()
@@ -407,6 +415,16 @@ class Declaration(Section, frozen=True, kw_only=True):
     def default_team(self) -> str:
         """The team that answers where nobody else does; the check `team/default` sees to it that there is exactly one."""
         return next(name for name, team in self.teams.items() if team.default)
+
+    @property
+    def deploys_grafana(self) -> bool:
+        """Whether a Grafana is rendered: not where the operator's neighbours have one, which takes the dashboards from ConfigMaps."""
+        return self.grafana.deploy and self.output != "operator"
+
+    @property
+    def monitoring_namespace(self) -> str:
+        """Where Prometheus and Alertmanager run: beside the rest, or where the operator keeps them."""
+        return (self.operator.namespace if self.output == "operator" else None) or self.namespace
 
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}

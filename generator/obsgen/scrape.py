@@ -31,11 +31,12 @@ def agent_namespace(declaration: Declaration) -> str:
 def _ours(declaration: Declaration) -> Iterator[Target]:
     namespace, agent = declaration.namespace, declaration.logging.agent.type
     if declaration.alertmanager.deploy:
-        yield Target("alertmanager", namespace, 9093)
+        yield Target("alertmanager", declaration.monitoring_namespace, 9093)
     if declaration.loki.deploy:
         yield Target("loki", namespace, 3100)
     yield Target(agent, agent_namespace(declaration), PORTS[agent])
-    yield Target("prometheus", namespace, 9090)
+    if declaration.prometheus.deploy:
+        yield Target("prometheus", declaration.monitoring_namespace, 9090)
     if declaration.dlq:
         yield Target("redis-exporter", namespace, 9121)
         yield Target("dlq-api", namespace, 8080)

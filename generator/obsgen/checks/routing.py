@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 import yaml
 
 from .. import matching, render, routing
 from ..artifacts import artifacts
+from ..judging.texts import configs
 from ..model import Channel, RouteTest
 from ..road import Declared
 from .finding import Finding
@@ -100,9 +102,8 @@ def _roles(declared: Declared, team: str, told: list[Channel]) -> list[str]:
 def alertmanager_config(declared: Declared) -> dict[str, Any] | None:
     """The rendered configuration as Alertmanager would read it; None where it isn't rendered."""
     for artifact in artifacts(declared.plan):
-        if artifact.path == "monitoring/alertmanager.yaml":
+        if PurePath(artifact.path).name == "alertmanager.yaml":
             text = render.text(artifact.row.template, artifact.context({}))
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            manifest = next(yaml.load_all(text, Loader=loader))
-            return dict(yaml.load(manifest["data"]["alertmanager.yaml"], Loader=loader))
+            (config,) = configs({artifact.path: text}, "alertmanager.yaml")
+            return dict(yaml.load(config.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     return None

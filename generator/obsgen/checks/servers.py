@@ -116,6 +116,6 @@ def no_address(declared: Declared) -> Iterator[Finding]:
 def no_admin_password(declared: Declared) -> Iterator[Finding]:
     """Without one, Grafana's admin is `admin` with the password `admin`, for everybody who finds the address."""
     grafana = declared.declaration.grafana
-    if grafana.deploy and grafana.admin_password is None:
+    if declared.declaration.deploys_grafana and grafana.admin_password is None:
         remedy = "add admin_password: {secret: NAME}, or write deploy: false"
         yield Finding(("grafana",), "Grafana is deployed without a password for its admin", remedy, key=True)

@@ -9,6 +9,7 @@ from .. import upstream
 from ..document import Path
 from ..model import Declaration
 from ..road import Declared
+from ..rows import TABLES
 from .finding import Finding
 from .routing import alertmanager_config
 
@@ -109,7 +110,7 @@ def raw_patch(declared: Declared) -> Iterator[Finding]:
 def not_rendered(declared: Declared) -> Iterator[Finding]:
     """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
     d = declared.declaration
-    if d.output != "kubernetes":
+    if d.output not in TABLES:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
     if d.loki.mode != "single-binary":
         yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
