@@ -154,6 +154,7 @@ class ObjectStore(Section, frozen=True, kw_only=True):
     access_key: SecretRef | None = None
     secret_key: SecretRef | None = None
     service_account: ServiceAccount | None = None
+    expires: str | None = None
 
 
 class StreamRetention(Section, frozen=True, kw_only=True):
@@ -169,6 +170,16 @@ class Retention(Section, frozen=True, kw_only=True):
 
     default: str = "30d"
     streams: Mapping[str, StreamRetention] = {}
+
+    @property
+    def longest(self) -> str:
+        """How long anything is kept at most."""
+        return max(self.periods, key=seconds)
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """Every time that something is kept for."""
+        return (self.default, *(stream.period for stream in self.streams.values()))
 
 
 class LokiLimits(Section, frozen=True, kw_only=True):

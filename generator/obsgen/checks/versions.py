@@ -40,6 +40,18 @@ def end_of_life(declared: Declared) -> Iterator[Finding]:
             yield Finding(path, f"{name} reached its end of life on {ended.date}", f"change to {ended.change}")
 
 
+def unpublished(declared: Declared) -> Iterator[Finding]:
+    """A version that was never released has no image: the pod waits for it for ever."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.newest is None and _in_use(d, server):
+            fact = (
+                f"{server} {target} is not released, as far as known here: {version.image} is the name that it may get"
+            )
+            yield Finding(("versions", server), fact, "write a version that is released")
+
+
 def _in_use(d: Declaration, server: str) -> bool:
     if server in ("promtail", "alloy"):
         return server == d.logging.agent.type
@@ -92,19 +104,6 @@ def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, st
             yield from _written(value, (*path, place), f"{above}[]")
     else:
         yield path, f"{above}={patch}"
-
-
-def raw_patch(declared: Declared) -> Iterator[Finding]:
-    """Every use of the escape hatch is shown, so that it doesn't become the way in."""
-    d = declared.declaration
-    for server in ("loki", "prometheus", "alertmanager", "grafana"):
-        raw = getattr(d, server).raw
-        if raw.patch:
-            reason = f": {raw.reason}" if raw.reason else ", and no reason is given"
-            until = f", until {raw.until}" if raw.until else ", without an end"
-            missing = " and ".join(key for key in ("reason", "until") if not getattr(raw, key))
-            fact = f"{server} is patched by hand at {', '.join(raw.patch)}{reason}{until}"
-            yield Finding((server, "raw"), fact, f"add {missing}" if missing else "", key=True)
 
 
 def not_rendered(declared: Declared) -> Iterator[Finding]:
