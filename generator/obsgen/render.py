@@ -76,11 +76,12 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
                 artifact.path, 0, 0, "this file is made twice", "rename one of the groups or alerts", "render/twice"
             )
             raise ProblemsError([problem], could_not_run=True)
-        texts[artifact.path] = _rendered(artifact, texts)
+        texts[artifact.path] = rendered(artifact, texts)
     return dict(sorted(texts.items()))
 
 
-def _rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+def rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+    """The text of one artifact; `texts` are those that it wraps."""
     template = artifact.row.template
     if template is None:
         return str(artifact.view.item)

@@ -101,7 +101,7 @@ def alertmanager_config(declared: Declared) -> dict[str, Any] | None:
     """The rendered configuration as Alertmanager would read it; None where it isn't rendered."""
     for artifact in artifacts(declared.plan):
         if artifact.path == "monitoring/alertmanager.yaml":
-            text = render.text(artifact.row.template, artifact.context({}))
+            text = render.rendered(artifact, {})
             loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
             manifest = next(yaml.load_all(text, Loader=loader))
             return dict(yaml.load(manifest["data"]["alertmanager.yaml"], Loader=loader))

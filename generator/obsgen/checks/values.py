@@ -14,6 +14,7 @@ from ..scrape import agent_namespace
 from .finding import Finding
 from .questions import at, logql_queries, promql_trees
 
+
 def unknown_value(declared: Declared) -> Iterator[Finding]:
     """A selector by a value that the label never has finds nothing: `level="error"` where the agent writes `ERROR`."""
     d = declared.declaration
