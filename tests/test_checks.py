@@ -30,7 +30,8 @@ OF_COMMENTS = [id for id, _, _ in QUESTIONS]
 
 Block = tuple[str, str]
 """Kind and text: "" merges into the declaration, `times500` so often, with NUMBER and a TEXT of 1,000 characters put in; `profile` is one,
-`append` is added as it stands, `head` is in git's HEAD, `file NAME` is a file beside it."""
+`append` is added as it stands, `head` is in git's HEAD, `file NAME` is a file beside it,
+`file NAME BYTES` one with blanks up to that size."""
 
 
 class Page(NamedTuple):
@@ -114,9 +115,9 @@ def written(folder: Path, blocks: Sequence[Block]) -> Declared:
     before = merged(blocks, "head")
     text = merged(blocks, "") or before or BASE.read_text(encoding="utf-8")
     text += "".join(f"{body}\n" for kind, body in blocks if kind == "append")
-    for name, body in ((kind.removeprefix("file "), body) for kind, body in blocks if kind.startswith("file ")):
+    for (_, name, *size), body in ((kind.split(), body) for kind, body in blocks if kind.startswith("file ")):
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(f"{body}\n", encoding="utf-8")
+        (folder / name).write_text(f"{body}\n".ljust(int(*size or (0,))), encoding="utf-8")
     if before:
         declared(folder, before)
         commit(folder)

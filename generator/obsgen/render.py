@@ -80,7 +80,7 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
                 artifact.path, 0, 0, "this file is made twice", "rename one of the groups or alerts", "render/twice"
             )
             raise ProblemsError([problem], could_not_run=True)
-        texts[artifact.path] = made = _rendered(artifact, texts)
+        texts[artifact.path] = made = rendered(artifact, texts)
         if artifact.row.manifest and len(made) > OBJECT_LIMIT and max(map(len, made.split("\n---\n"))) > OBJECT_LIMIT:
             fact = "one object of this file is over 1 MiB, which kube-apiserver refuses"
             problem = Problem(artifact.path, 0, 0, fact, "make what it holds smaller", "render/too-large")
@@ -88,7 +88,8 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
     return dict(sorted(texts.items()))
 
 
-def _rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+def rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+    """The text of one artifact; `texts` are those that it wraps."""
     template = artifact.row.template
     if template is None:
         return str(artifact.view.item)
