@@ -194,12 +194,19 @@ class Compactor(Section, frozen=True, kw_only=True):
     delete_delay: str = "2h"
 
 
+class LokiResources(Section, frozen=True, kw_only=True):
+    """Processor and memory of a container, as Kubernetes writes them."""
+
+    cpu: str | None = None
+    memory: str | None = None
+
+
 class LokiTarget(Section, frozen=True, kw_only=True):
-    """How many pods a part of Loki has, and Kubernetes' resources of each; without, the usual ones of `loki_targets`."""
+    """How many pods a part of Loki has, and what each of them gets; without, the usual of `loki_targets`."""
 
     replicas: int | None = None
-    requests: Mapping[str, str] = {}
-    limits: Mapping[str, str] = {}
+    requests: LokiResources = LokiResources()
+    limits: LokiResources = LokiResources()
 
 
 class Loki(Section, frozen=True, kw_only=True):
