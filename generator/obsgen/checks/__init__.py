@@ -14,6 +14,7 @@ from . import (
     history,
     loglines,
     logs,
+    loki,
     messages,
     metrics,
     names,
@@ -92,7 +93,13 @@ CHECKS: tuple[Check, ...] = (
     Check("runbook/incomplete", "warning", messages.incomplete_runbook),
     Check("alert/duplicate", "error", duplicates.duplicate_alert),
     Check("loki/s3-credentials", "error", servers.s3_credentials),
-    Check("loki/replication", "error", servers.replication),
+    Check("loki/replication", "error", loki.replication),
+    Check("loki/quorum", "warning", loki.quorum),
+    Check("loki/no-bucket", "error", loki.no_bucket),
+    Check("loki/compactors", "error", loki.compactors),
+    Check("loki/unused-target", "warning", loki.unused_target),
+    Check("loki/memory", "error", loki.memory_below_request),
+    Check("loki/future-schema", "error", loki.future_schema),
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", history.schema_history),
     Check("loki/moved-storage", "error", history.moved_storage),
@@ -117,6 +124,7 @@ CHECKS: tuple[Check, ...] = (
     Check("version/unknown", "error", versions.unknown_version),
     Check("version/unpublished", "warning", versions.unpublished),
     Check("route/version", "error", versions.too_old),
+    Check("version/unverified", "warning", versions.unverified),
     Check("version/end-of-life", "warning", versions.end_of_life),
     Check("version/option", "error", versions.removed_option),
     Check("server/raw", "warning", raw.raw_patch),
@@ -159,7 +167,7 @@ def _problem(declared: Declared, documents: Sequence[Document], row: Check, find
 
 
 # A leftover is one only if it is left over everywhere: what dev doesn't use, prod may.
-_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel"})
+_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel", "loki/unused-target"})
 
 
 def check_all(declared: Sequence[Declared], complete: bool = True) -> list[Problem]:

@@ -17,22 +17,6 @@ def s3_credentials(declared: Declared) -> Iterator[Finding]:
         yield Finding(("loki", "object_store"), fact, "add access_key and secret_key, or service_account", key=True)
 
 
-def replication(declared: Declared) -> Iterator[Finding]:
-    """Fewer replicas than copies: Loki refuses each push ("at least N live replicas required")."""
-    loki = declared.declaration.loki
-    if not loki.deploy:
-        return
-    replicas = loki.replicas or (1 if loki.mode == "single-binary" else 3)
-    copies = loki.replication_factor or (1 if loki.mode == "single-binary" else 3)
-    if copies > replicas:
-        fact = f"{copies} copies of each line need as many replicas, and there are {replicas}"
-        key = "replication_factor" if loki.replication_factor else "replicas"
-        yield Finding(("loki", key), fact, "lower replication_factor, or raise replicas")
-    if loki.mode == "single-binary" and replicas > 1:
-        fact = f"{replicas} single binaries don't know of each other, and each would hold a part of the logs"
-        yield Finding(("loki", "replicas"), fact, "write replicas: 1, or mode: monolithic-ha")
-
-
 def no_schema(declared: Declared) -> Iterator[Finding]:
     """Loki does not start without a first period, nor know what to do before it."""
     loki = declared.declaration.loki

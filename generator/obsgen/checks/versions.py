@@ -27,6 +27,20 @@ def _targets(d: Declaration) -> Iterator[tuple[str, str]]:
         yield server, getattr(d.versions, server)
 
 
+def unverified(declared: Declared) -> Iterator[Finding]:
+    """A version that is known from its source and documentation only: no text of ours was ever read by it."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.unverified and _in_use(d, server):
+            tested = [
+                one for one in upstream.versions(server) if (known := upstream.version(server, one)) and known.tested
+            ]
+            state = "" if version.newest else " is not released, and"
+            fact = f"{server} {target}{state or ' is known from its source only:'} nothing rendered here was ever read by it"
+            yield Finding(("versions", server), fact, f"read by their own programs: {', '.join(tested)}")
+
+
 def end_of_life(declared: Declared) -> Iterator[Finding]:
     """A server that gets no fixes any more."""
     d = declared.declaration
@@ -111,8 +125,6 @@ def not_rendered(declared: Declared) -> Iterator[Finding]:
     d = declared.declaration
     if d.output not in TABLES:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-    if d.loki.mode != "single-binary":
-        yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
 
 
 def partly_rendered(declared: Declared) -> Iterator[Finding]:
