@@ -47,16 +47,23 @@ def loki_peers(declaration: Declaration) -> dict[str, str]:
 def prometheus(declaration: Declaration) -> str:
     """URL that answers PromQL; empty where Prometheus is neither deployed nor declared."""
     prometheus = declaration.prometheus
-    return (
-        f"http://{inside(declaration, 'prometheus', 9090)}" if prometheus.deploy else (prometheus.url or "").rstrip("/")
-    )
+    if not prometheus.deploy:
+        return (prometheus.url or "").rstrip("/")
+    if declaration.output == "operator":
+        return _operated(declaration, "prometheus", 9090)
+    return f"http://{inside(declaration, 'prometheus', 9090)}"
 
 
 def alertmanagers(declaration: Declaration) -> list[str]:
-    """Every replica by its own name: a load-balanced address would tell only one of a cluster, and late."""
+    """Every replica by its own name: a load-balanced address would tell only one of a cluster, and late.
+
+    How many the operator runs is not ours to know: its headless Service leads to one that answers.
+    """
     alertmanager = declaration.alertmanager
     if not alertmanager.deploy:
         return [alertmanager.url] if alertmanager.url else []
+    if declaration.output == "operator":
+        return [_operated(declaration, "alertmanager", 9093)]
     if declaration.output == "compose":
         hosts = ["alertmanager"]  # one: checks/machine.py
     else:
@@ -67,7 +74,16 @@ def alertmanagers(declaration: Declaration) -> list[str]:
 def alertmanager(declaration: Declaration) -> str:
     """URL where people's programs ask for alerts and silences: any replica will do; empty where there is none."""
     found = declaration.alertmanager
-    return f"http://{inside(declaration, 'alertmanager', 9093)}" if found.deploy else (found.url or "").rstrip("/")
+    if not found.deploy:
+        return (found.url or "").rstrip("/")
+    if declaration.output == "operator":
+        return _operated(declaration, "alertmanager", 9093)
+    return f"http://{inside(declaration, 'alertmanager', 9093)}"
+
+
+def _operated(declaration: Declaration, server: str, port: int) -> str:
+    # the Service that the operator makes for each of its servers, whatever the object's name (0.85)
+    return f"http://{server}-operated.{declaration.monitoring_namespace}.svc.cluster.local:{port}"
 
 
 def redis(declaration: Declaration) -> str:

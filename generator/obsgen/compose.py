@@ -57,7 +57,7 @@ def mounted(declaration: Declaration) -> list[str]:
     """Logical names of the secrets that are files of their own, sorted."""
     names = {name for name, _ in secrets.files(declaration, routing.receivers(declaration))}
     names |= {name for of in _deployed(declaration).values() for name in of.values()}
-    if declaration.grafana.deploy and declaration.grafana.admin_password:
+    if declaration.deploys_grafana and declaration.grafana.admin_password:
         names.add(declaration.grafana.admin_password.secret)
     return sorted(names)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .model import Loki, memory
+from .model import Loki, LokiResources, LokiTarget, memory
 
 ALL = "all"
 """Loki's name for a process that is every part at once."""
@@ -48,7 +48,7 @@ MODES: Mapping[str, tuple[Target, ...]] = {
 
 
 class Workload(NamedTuple):
-    """One StatefulSet or Deployment to be: `name` is also its Service's; `least` pods must answer, or Loki fails somebody."""
+    """One StatefulSet or Deployment to be: `name` is also its Service's; `least` pods must answer, or lines or searches fail."""
 
     name: str
     target: str
@@ -58,7 +58,12 @@ class Workload(NamedTuple):
     keeps: bool
     copies: bool
     rules: bool
-    resources: Mapping[str, Any]
+    resources: Mapping[str, Mapping[str, str]]
+
+    @property
+    def pods(self) -> list[str]:
+        """Names of its pods, as a StatefulSet gives them."""
+        return [f"{self.name}-{number}" for number in range(self.replicas)]
 
 
 def workloads(loki: Loki) -> list[Workload]:
@@ -74,13 +79,19 @@ def copies(loki: Loki) -> int:
 def in_memory(loki: Loki) -> str:
     """Three quarters of an ingester's memory, as Loki writes sizes: what reading its log back may use (Loki's default of 4GB kills it)."""
     (resources,) = [one.resources for one in workloads(loki) if one.copies]
-    return f"{memory(str(resources['limits']['memory'])) * 3 // 4 // 10**6}MB"
+    return f"{memory(resources['limits']['memory']) * 3 // 4 // 10**6}MB"
+
+
+def hosts(loki: Loki) -> dict[str, str]:
+    """Target → the Service of the workload that does its work; every target of microservices is a key in every mode."""
+    mine = {one.target: one.name for one in workloads(loki)}
+    return {target.name: mine.get(target.name, "loki") for target in MODES["microservices"]}
 
 
 def _workload(loki: Loki, target: Target) -> Workload:
-    tuned = loki.targets.get(target.name)
-    replicas = target.replicas if target.alone else (tuned and tuned.replicas) or loki.replicas or target.replicas
-    usual = {"requests": {"cpu": target.cpu, "memory": target.requests}, "limits": {"memory": target.limits}}
+    tuned = loki.targets.get(target.name, LokiTarget())
+    replicas = tuned.replicas or (None if target.alone else loki.replicas) or target.replicas
+    usual = LokiResources(cpu=target.cpu, memory=target.requests), LokiResources(memory=target.limits)
     one = target.name == ALL
     return Workload(
         name="loki" if one else f"loki-{target.name}",
@@ -88,9 +99,16 @@ def _workload(loki: Loki, target: Target) -> Workload:
         container="loki" if one else target.name,
         replicas=replicas,
         # a push needs more than half of a line's copies, a query all streams that more than half of them hold
-        least=replicas - copies(loki) // 2 if target.copies else 1,
+        least=replicas - copies(loki) // 2 if target.copies else int(not target.alone),
         keeps=target.keeps,
         copies=target.copies,
         rules=target.rules,
-        resources={part: usual[part] | dict(tuned and getattr(tuned, part) or {}) for part in usual},
+        resources={
+            "requests": _given(usual[0]) | _given(tuned.requests),
+            "limits": _given(usual[1]) | _given(tuned.limits),
+        },
     )
+
+
+def _given(resources: LokiResources) -> dict[str, str]:
+    return {name: value for name in ("cpu", "memory") if (value := getattr(resources, name))}

@@ -24,8 +24,9 @@ FILES: Mapping[str, Callable[[str, SecretSource], str]] = {
 
 
 class Needed(NamedTuple):
-    """A key of a Secret that must exist, and who reads it."""
+    """A key of a Secret that must exist in a namespace, and who reads it there."""
 
+    namespace: str
     secret: str
     key: str
     name: str
@@ -76,19 +77,23 @@ def environment(declaration: Declaration, store: ObjectStore | None) -> list[tup
 
 
 def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Needed]:
-    """Every Secret key to create, sorted by where it lives."""
-    readers: dict[str, set[str]] = {}
-    for name, _ in files(declaration, receivers):
-        readers.setdefault(name, set()).add(f"Alertmanager, file `{file(declaration, name)}`")
-    store = declaration.loki.object_store
-    if declaration.loki.deploy and store:
+    """Every Secret key to create, sorted by where it lives; the declaration's namespace first."""
+    d = declaration
+    readers: dict[tuple[str, str], set[str]] = {}
+    for name, _ in files(d, receivers):
+        readers.setdefault((d.monitoring_namespace, name), set()).add(f"Alertmanager, file `{file(d, name)}`")
+    store = d.loki.object_store
+    if d.loki.deploy and store:
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):
             if reference:
-                readers.setdefault(reference.secret, set()).add(f"Loki, variable `{variable}`")
-    if declaration.grafana.deploy and declaration.grafana.admin_password:
+                readers.setdefault((d.namespace, reference.secret), set()).add(f"Loki, variable `{variable}`")
+    if d.deploys_grafana and d.grafana.admin_password:
         reader = f"Grafana, variable `{ADMIN_PASSWORD}`"
-        readers.setdefault(declaration.grafana.admin_password.secret, set()).add(reader)
-    for name, reader in deadletters.readers(declaration):
-        readers.setdefault(name, set()).add(reader)
-    sources = declaration.secrets
-    return sorted(Needed(sources[n].secret, sources[n].key, n, tuple(sorted(who))) for n, who in readers.items())
+        readers.setdefault((d.namespace, d.grafana.admin_password.secret), set()).add(reader)
+    for name, reader in deadletters.readers(d):
+        readers.setdefault((d.namespace, name), set()).add(reader)
+    found = [
+        Needed(namespace, d.secrets[name].secret, d.secrets[name].key, name, tuple(sorted(who)))
+        for (namespace, name), who in readers.items()
+    ]
+    return sorted(found, key=lambda need: (need.namespace != d.namespace, need))

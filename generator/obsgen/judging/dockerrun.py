@@ -143,9 +143,7 @@ def _judged(
     return Outcome(not faults, "\n".join(faults))
 
 
-def _faults(
-    entries: Sequence[lokipush.Entry], declaration: Declaration, samples: Sequence[Sample]
-) -> Iterator[str]:
+def _faults(entries: Sequence[lokipush.Entry], declaration: Declaration, samples: Sequence[Sample]) -> Iterator[str]:
     by_name = {one.name: one for one in CONTAINERS}
     for entry in entries:
         name = entry.metadata.get("pod", "")
@@ -153,7 +151,9 @@ def _faults(
             yield f"lines of {name or 'no container'} are shipped, and must not be"
     for one in CONTAINERS:
         if one.app:
-            yield from _of(one, [entry for entry in entries if entry.metadata.get("pod") == one.name], declaration, samples)
+            yield from _of(
+                one, [entry for entry in entries if entry.metadata.get("pod") == one.name], declaration, samples
+            )
 
 
 def _of(

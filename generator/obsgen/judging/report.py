@@ -25,6 +25,7 @@ NAMES: Mapping[str, str] = {
     "kustomize": "",
     "kubectl": "kubernetes",
     "kubernetes-validate": "",
+    "operator-config": "",
     "compose-go": "",
     "yamllint": "",
 }

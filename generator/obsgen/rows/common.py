@@ -43,6 +43,8 @@ ROWS: tuple[Row, ...] = (
             "files": lambda v: compose.files(v.d),
             "loki_env": lambda v: compose.LOKI_VARIABLES,
             "loki_variables": lambda v: compose.loki_variables(v.d),
+            "monitoring_namespace": lambda v: v.d.monitoring_namespace,
+            "mounted": lambda v: sorted({s.secret for _, s in secrets.files(v.d, routing.receivers(v.d))}),
             "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d)),
             "output": lambda v: v.d.output,
         },

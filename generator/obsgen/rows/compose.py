@@ -34,12 +34,14 @@ def _as_file(path: str, template: str, manifest: str, by: str = "compose/raw.j2"
 
 
 def _patch(d: Declaration, server: str) -> Mapping[str, Any]:
-    servers = {"loki": d.loki, "prometheus": d.prometheus, "alertmanager": d.alertmanager}
-    return servers[server].raw.patch if server in servers else {}
+    raws = {"loki": d.loki.raw, "prometheus": d.prometheus.raw, "alertmanager": d.alertmanager.raw}
+    return raws[server].patch if server in raws else {}
 
 
 def _moved(rows: tuple[Row, ...], before: str, after: str) -> tuple[Row, ...]:
-    return tuple(row._replace(path=row.path.replace(before, after, 1)) for row in rows if fnmatch(row.path, f"{before}*"))
+    return tuple(
+        row._replace(path=row.path.replace(before, after, 1)) for row in rows if fnmatch(row.path, f"{before}*")
+    )
 
 
 def _rule_paths(view: View) -> list[str]:
@@ -48,7 +50,7 @@ def _rule_paths(view: View) -> list[str]:
 
 
 def _deployed(plan: Plan) -> bool:
-    return plan.declaration.grafana.deploy
+    return plan.declaration.deploys_grafana
 
 
 _SERVERS: tuple[Row, ...] = (
@@ -102,7 +104,7 @@ def _parts(view: View) -> list[str]:
         d.logging.agent.type: True,
         "prometheus": d.prometheus.deploy,
         "alertmanager": d.alertmanager.deploy,
-        "grafana": d.grafana.deploy,
+        "grafana": d.deploys_grafana,
         "dlq": d.dlq is not None,
     }
     return [name for name, wanted in deployed.items() if wanted]

@@ -52,7 +52,7 @@ ROWS: tuple[Row, ...] = (
             "grafana_url": lambda v: v.d.urls.grafana,
             "image": image_of("loki"),
             "has_rules": lambda v: bool(v.plan.groups_of("loki")),
-            "query_hours": lambda v: int(seconds(v.d.loki.retention.default) // 3600) + 1,
+            "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
         },
         when=lambda p: p.declaration.loki.deploy,
