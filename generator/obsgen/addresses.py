@@ -29,19 +29,38 @@ def _loki(declaration: Declaration, microservice: str) -> str:
     return f"http://{inside(declaration, host, 3100)}"
 
 
+def loki_peers(declaration: Declaration) -> dict[str, str]:
+    """Where Loki's parts find each other, each in the form that its setting takes (3.7.6)."""
+    return {
+        "memberlist": inside(declaration, "loki-memberlist", 7946),
+        "compactor": inside(declaration, "loki-compactor", 9095),
+        "index_gateways": f"dns+{inside(declaration, 'loki-index-gateway-headless', 9095)}",
+        "queriers": f"http://{inside(declaration, 'loki-querier', 3100)}",
+        "query_frontends": f"dns:///{inside(declaration, 'loki-query-frontend-headless', 9095)}",
+        "schedulers": inside(declaration, "loki-query-scheduler-headless", 9095),
+    }
+
+
 def prometheus(declaration: Declaration) -> str:
     """URL that answers PromQL; empty where Prometheus is neither deployed nor declared."""
     prometheus = declaration.prometheus
-    return (
-        f"http://{inside(declaration, 'prometheus', 9090)}" if prometheus.deploy else (prometheus.url or "").rstrip("/")
-    )
+    if not prometheus.deploy:
+        return (prometheus.url or "").rstrip("/")
+    if declaration.output == "operator":
+        return _operated(declaration, "prometheus", 9090)
+    return f"http://{inside(declaration, 'prometheus', 9090)}"
 
 
 def alertmanagers(declaration: Declaration) -> list[str]:
-    """Every replica by its own name: a load-balanced address would tell only one of a cluster, and late."""
+    """Every replica by its own name: a load-balanced address would tell only one of a cluster, and late.
+
+    How many the operator runs is not ours to know: its headless Service leads to one that answers.
+    """
     alertmanager = declaration.alertmanager
     if not alertmanager.deploy:
         return [alertmanager.url] if alertmanager.url else []
+    if declaration.output == "operator":
+        return [_operated(declaration, "alertmanager", 9093)]
     hosts = [f"alertmanager-{replica}.alertmanager-headless" for replica in range(alertmanager.replicas)]
     return [f"http://{inside(declaration, host, 9093)}" for host in hosts]
 
@@ -49,7 +68,16 @@ def alertmanagers(declaration: Declaration) -> list[str]:
 def alertmanager(declaration: Declaration) -> str:
     """URL where people's programs ask for alerts and silences: any replica will do; empty where there is none."""
     found = declaration.alertmanager
-    return f"http://{inside(declaration, 'alertmanager', 9093)}" if found.deploy else (found.url or "").rstrip("/")
+    if not found.deploy:
+        return (found.url or "").rstrip("/")
+    if declaration.output == "operator":
+        return _operated(declaration, "alertmanager", 9093)
+    return f"http://{inside(declaration, 'alertmanager', 9093)}"
+
+
+def _operated(declaration: Declaration, server: str, port: int) -> str:
+    # the Service that the operator makes for each of its servers, whatever the object's name (0.85)
+    return f"http://{server}-operated.{declaration.monitoring_namespace}.svc.cluster.local:{port}"
 
 
 def redis(declaration: Declaration) -> str:

@@ -20,6 +20,7 @@ _WORD = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@-]|:(?=[A-Za-z0-9/]))*|(?:[0-9]+
 # Words that YAML 1.1 or 1.2 readers take for something else than text.
 _RESERVED = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
 _SINGLE = re.compile(r"[\x20-\x26\x28-\x7e]*")  # printable ASCII without the single quote
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # JSON leaves these bare; YAML readers fold, strip or refuse them.
 _BARE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # Begins with something to see, and holds nothing that a YAML reader breaks lines at, strips or refuses.
@@ -109,6 +110,22 @@ def block(text: str, indent: int) -> str:
     return "|\n" + "\n".join(pad + line if line else "" for line in lines)
 
 
+def nested(text: str, indent: int) -> str:
+    """A YAML document as the value of a key: its lines as they stand, `indent` spaces deep, where that means the same; else written anew.
+
+    Comments above the first line are left out: they speak of the file.
+    """
+    said = yaml.load(text, _LOADER)
+    lines = re.sub(r"\A(?:[ \t]*(?:#.*)?\n|---[ \t]*\n)*", "", text.rstrip() + "\n").rstrip("\n").split("\n")
+    pad = " " * indent
+    moved = "\n" + "\n".join(pad + line if line.strip() else line for line in lines)
+    try:
+        same = yaml.load(f"key:{moved}\n", _LOADER) == {"key": said}
+    except yaml.YAMLError:  # a second document, a directive
+        same = False
+    return moved if same else "\n" + "\n".join(pad + line for line in _dumped(said).rstrip("\n").split("\n"))
+
+
 def expression(text: str, indent: int) -> str:
     """A query: on one line where it is one line, else as a literal block."""
     return block(text, indent) if "\n" in text.strip() else yaml_value(text.strip())
@@ -154,8 +171,8 @@ def loaded(text: str) -> Any:
 
 
 def secret_file(reference: Mapping[str, str]) -> str:
-    """Where Alertmanager finds the secret of a `{secret: NAME}`; read at each notification, so rotating needs no reload."""
-    return f"{SECRETS_MOUNT}/{reference['secret']}"
+    """The file in which Alertmanager finds a channel's secret, as `secrets.located` has put it there for this output."""
+    return reference["file"]
 
 
 def sha256(text: str) -> str:
@@ -167,8 +184,11 @@ def patched(text: str, patch: Mapping[str, Any]) -> str:
     """A server's configuration with the declaration's `raw.patch` (RFC 7396) merged over it; unchanged where there is none."""
     if not patch:
         return text
-    merged = merge(yaml.safe_load(text), dict(patch))
-    return yaml.dump(merged, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return _dumped(merge(yaml.safe_load(text), dict(patch)))
+
+
+def _dumped(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -184,8 +204,6 @@ def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 
 _Dumper.add_representer(str, _represented)
 
-SECRETS_MOUNT = "/etc/alertmanager/secrets"
-
 FILTERS = {
     "yaml": yaml_value,
     "json": json_value,
@@ -196,6 +214,7 @@ FILTERS = {
     "go_duration": go_duration,
     "ini": ini,
     "loaded": loaded,
+    "nested": nested,
     "provisioned": provisioned,
     "secret_file": secret_file,
     "sha256": sha256,

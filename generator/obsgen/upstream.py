@@ -133,6 +133,16 @@ def all_metrics() -> Mapping[str, Metric]:
     )
 
 
+@functools.cache
+def exporters() -> Mapping[str, frozenset[str]]:
+    """Series, named as queries name it → the servers that export it, by their folders here."""
+    found: dict[str, frozenset[str]] = {}
+    for server in sorted(path.parent.name for path in UPSTREAM.glob("*/metrics.yaml")):
+        for row in metrics(server).items():
+            found |= {name: found.get(name, frozenset()) | {server} for name in _series(*row)}
+    return MappingProxyType(found)
+
+
 def _series(name: str, metric: Metric) -> dict[str, Metric]:
     if metric.type not in ("histogram", "summary"):
         return {name: metric}

@@ -95,7 +95,7 @@ _FIXED = frozenset({"-- Grafana --", "-- Mixed --", "-- Dashboard --", "grafana"
 
 def unknown_source(declared: Declared) -> Iterator[Finding]:
     """A panel that asks a data source which isn't there shows an error, and an annotation nothing at all."""
-    if not declared.declaration.grafana.deploy:
+    if not declared.declaration.deploys_grafana:
         return  # nobody here knows what another Grafana has
     for file, board in boards(declared):
         for uid in sorted(_sources(board) - _FIXED - {*grafana.SOURCES}):

@@ -9,6 +9,7 @@ from .. import upstream
 from ..document import Path
 from ..model import Declaration
 from ..road import Declared
+from ..rows import TABLES
 from .finding import Finding
 from .routing import alertmanager_config
 
@@ -26,6 +27,20 @@ def _targets(d: Declaration) -> Iterator[tuple[str, str]]:
         yield server, getattr(d.versions, server)
 
 
+def unverified(declared: Declared) -> Iterator[Finding]:
+    """A version that is known from its source and documentation only: no text of ours was ever read by it."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.unverified and _in_use(d, server):
+            tested = [
+                one for one in upstream.versions(server) if (known := upstream.version(server, one)) and known.tested
+            ]
+            state = "" if version.newest else " is not released, and"
+            fact = f"{server} {target}{state or ' is known from its source only:'} nothing rendered here was ever read by it"
+            yield Finding(("versions", server), fact, f"read by their own programs: {', '.join(tested)}")
+
+
 def end_of_life(declared: Declared) -> Iterator[Finding]:
     """A server that gets no fixes any more."""
     d = declared.declaration
@@ -37,6 +52,18 @@ def end_of_life(declared: Declared) -> Iterator[Finding]:
             path = ("logging", "agent", "type") if is_agent else ("versions", server)
             name = server if is_agent else f"{server} {target}"
             yield Finding(path, f"{name} reached its end of life on {ended.date}", f"change to {ended.change}")
+
+
+def unpublished(declared: Declared) -> Iterator[Finding]:
+    """A version that was never released has no image: the pod waits for it for ever."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.newest is None and _in_use(d, server):
+            fact = (
+                f"{server} {target} is not released, as far as known here: {version.image} is the name that it may get"
+            )
+            yield Finding(("versions", server), fact, "write a version that is released")
 
 
 def _in_use(d: Declaration, server: str) -> bool:
@@ -93,26 +120,11 @@ def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, st
         yield path, f"{above}={patch}"
 
 
-def raw_patch(declared: Declared) -> Iterator[Finding]:
-    """Every use of the escape hatch is shown, so that it doesn't become the way in."""
-    d = declared.declaration
-    for server in ("loki", "prometheus", "alertmanager", "grafana"):
-        raw = getattr(d, server).raw
-        if raw.patch:
-            reason = f": {raw.reason}" if raw.reason else ", and no reason is given"
-            until = f", until {raw.until}" if raw.until else ", without an end"
-            missing = " and ".join(key for key in ("reason", "until") if not getattr(raw, key))
-            fact = f"{server} is patched by hand at {', '.join(raw.patch)}{reason}{until}"
-            yield Finding((server, "raw"), fact, f"add {missing}" if missing else "", key=True)
-
-
 def not_rendered(declared: Declared) -> Iterator[Finding]:
     """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
     d = declared.declaration
-    if d.output != "kubernetes":
+    if d.output not in TABLES:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-    if d.loki.mode != "single-binary":
-        yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
 
 
 def partly_rendered(declared: Declared) -> Iterator[Finding]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from . import common, dlq, grafana, logging, monitoring
+from . import common, dlq, grafana, logging, monitoring, operator
 from .row import Row
 
 TABLES: Mapping[str, tuple[Row, ...]] = {
     "kubernetes": (*logging.ROWS, *monitoring.ROWS, *grafana.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
+    "operator": (*logging.ROWS, *operator.ROWS, *grafana.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
 }

@@ -38,7 +38,13 @@ ROWS: tuple[Row, ...] = (
     Row(
         "SECRETS.md",
         "SECRETS.md.j2",
-        {**named("header", "namespace"), "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d))},
+        {
+            **named("header", "namespace"),
+            "monitoring_namespace": lambda v: v.d.monitoring_namespace,
+            "mounted": lambda v: sorted({s.secret for _, s in secrets.files(v.d, routing.receivers(v.d))}),
+            "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d)),
+            "output": lambda v: v.d.output,
+        },
     ),
     Row("FILES", "FILES.j2", {**named("header"), "paths": lambda v: v.paths}),
 )

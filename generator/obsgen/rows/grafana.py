@@ -109,6 +109,7 @@ ROWS: tuple[Row, ...] = (
             **named("header", "namespace"),
             "admin_password": lambda v: grafana.admin_password(v.d),
             "alertmanager_url": lambda v: addresses.alertmanager(v.d),
+            "deployed": lambda v: v.d.deploys_grafana,
             "folder": lambda v: v.d.name,
             "folder_uid": lambda v: v.d.name,
             "grafana": lambda v: v.d.grafana,
