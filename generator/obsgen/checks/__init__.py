@@ -15,6 +15,7 @@ from . import (
     messages,
     metrics,
     names,
+    operator,
     panelqueries,
     panels,
     promises,
@@ -102,13 +103,17 @@ CHECKS: tuple[Check, ...] = (
     Check("version/option", "error", versions.removed_option),
     Check("server/raw", "warning", versions.raw_patch),
     Check("server/url", "error", servers.no_address),
+    Check("operator/labels", "error", operator.no_labels),
+    Check("operator/no-effect", "error", operator.no_effect),
+    Check("operator/option", "error", operator.newer_option),
+    Check("operator/variable", "error", operator.variable),
     Check("render/not-yet", "error", versions.not_rendered),
     Check("render/left-out", "warning", versions.partly_rendered),
 )
 
 # Routes are made of the names that these ask about: where one leads nowhere, what the routes do can't be said.
 _NAMES = ("reference/", "team/", "version/unknown")
-_OF_ROUTES = "route/"
+_OF_ROUTES = ("route/", "operator/")
 
 
 def check(declared: Declared) -> list[Problem]:
