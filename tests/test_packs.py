@@ -11,9 +11,9 @@ import msgspec
 import pytest
 import yaml
 
-from obsgen import logql, promql, road, ruletests, upstream
+from obsgen import logql, loki_targets, promql, road, ruletests, upstream
 from obsgen.assets import PACKS
-from obsgen.model import Alert
+from obsgen.model import Alert, Loki
 from obsgen.packs import CONTEXT, Expanded
 from obsgen.query import Labels, allows
 from obsgen.render import environment, pack
@@ -34,9 +34,12 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     "log-pipeline": {
         "agent": "promtail",
         "bytes_per_day": 1e9,
+        "hosts": loki_targets.hosts(Loki()),
         "lag_seconds": 5,
         "loki_rules": 3,
         "namespace": "auralink",
+        "parts": loki_targets.workloads(Loki(mode="monolithic-ha")),
+        "pods": 3,
         "retention_hours": [72, 720],
         "search_ratio": 0.9,
         "search_seconds": 2,

@@ -29,6 +29,18 @@ def _loki(declaration: Declaration, microservice: str) -> str:
     return f"http://{inside(declaration, host, 3100)}"
 
 
+def loki_peers(declaration: Declaration) -> dict[str, str]:
+    """Where Loki's parts find each other, each in the form that its setting takes (3.7.6)."""
+    return {
+        "memberlist": inside(declaration, "loki-memberlist", 7946),
+        "compactor": inside(declaration, "loki-compactor", 9095),
+        "index_gateways": f"dns+{inside(declaration, 'loki-index-gateway-headless', 9095)}",
+        "queriers": f"http://{inside(declaration, 'loki-querier', 3100)}",
+        "query_frontends": f"dns:///{inside(declaration, 'loki-query-frontend-headless', 9095)}",
+        "schedulers": inside(declaration, "loki-query-scheduler-headless", 9095),
+    }
+
+
 def prometheus(declaration: Declaration) -> str:
     """URL that answers PromQL; empty where Prometheus is neither deployed nor declared."""
     prometheus = declaration.prometheus

@@ -50,11 +50,15 @@ def level_template(levels: Iterable[str]) -> str:
 
 
 def streams(declaration: Declaration) -> int:
-    """Streams that the services make at most: one for each service, level and value of another label, of which ten are assumed.
+    """Streams at most: one for each service, level and value of another label, of which ten are assumed, and those of our own servers.
 
-    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level.
+    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level, and the only one of our servers' lines.
     """
     labels = stored(declaration, "label")
     levels = len(declaration.logging.levels) + 1 if "level" in labels else 1
     others = sum(name not in ("level", "service") for name in labels)
-    return len(declaration.services) * levels * int(10**others)
+    ours = _OWN_CONTAINERS[declaration.loki.mode == "microservices"]
+    return len(declaration.services) * levels * int(10**others) + ours
+
+
+_OWN_CONTAINERS = (10, 18)  # what stands in a rendered tree at most; Loki's eight targets each have a name

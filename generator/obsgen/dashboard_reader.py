@@ -63,8 +63,8 @@ def variables(board: Board) -> dict[str, dict[str, Any]]:
     return {str(variable.get("name")): variable for variable in found}
 
 
-def annotations(board: Board) -> list[dict[str, Any]]:
-    """What is marked in the graphs, without Grafana's own."""
+def marks(board: Board) -> list[dict[str, Any]]:
+    """Annotations: what is marked in the graphs, without Grafana's own."""
     found = board.get("annotations")
     listed = _objects(found.get("list")) if isinstance(found, dict) else ()
     return [one for one in listed if not one.get("builtIn")]
@@ -95,11 +95,11 @@ def queries(board: Board) -> Iterator[Asked]:
     for name, variable in known.items():
         if variable.get("type") == "query" and (text := _of_variable(variable)):
             yield Asked(f"variable {name!r}", kind(variable.get("datasource"), known), text)
-    for annotation in annotations(board):
-        target = annotation.get("target")
-        text = annotation.get("expr") or (target.get("expr") if isinstance(target, dict) else None)
-        if isinstance(text, str):
-            yield Asked(f"annotation {annotation.get('name')!r}", kind(annotation.get("datasource"), known), text)
+    for mark in marks(board):
+        inner = mark.get("target")
+        expr = mark.get("expr") or (inner.get("expr") if isinstance(inner, dict) else None)
+        if isinstance(expr, str):
+            yield Asked(f"annotation {mark.get('name')!r}", kind(mark.get("datasource"), known), expr)
 
 
 def kind(source: Any, known: Mapping[str, dict[str, Any]]) -> str:
@@ -117,7 +117,9 @@ def _of_variable(variable: Mapping[str, Any]) -> str:
     if isinstance(query, dict) and isinstance(query.get("stream"), str):
         return str(query["stream"])
     text = query.get("query") if isinstance(query, dict) else query
-    found = re.fullmatch(r"\s*(label_values|query_result)\((.*)\)\s*", text, re.DOTALL) if isinstance(text, str) else None
+    found = (
+        re.fullmatch(r"\s*(label_values|query_result)\((.*)\)\s*", text, re.DOTALL) if isinstance(text, str) else None
+    )
     if found is None:
         return ""
     if found[1] == "query_result":
@@ -126,7 +128,9 @@ def _of_variable(variable: Mapping[str, Any]) -> str:
     return inner if comma else ""
 
 
-_USED = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?P<format>[^}]*)\}|(?P<bare>[A-Za-z_]\w*))|\[\[(?P<old>\w+)[^\]]*\]\]")
+_USED = re.compile(
+    r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?P<format>[^}]*)\}|(?P<bare>[A-Za-z_]\w*))|\[\[(?P<old>\w+)[^\]]*\]\]"
+)
 
 
 def used(text: str) -> set[str]:

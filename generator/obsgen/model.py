@@ -154,6 +154,7 @@ class ObjectStore(Section, frozen=True, kw_only=True):
     access_key: SecretRef | None = None
     secret_key: SecretRef | None = None
     service_account: ServiceAccount | None = None
+    expires: str | None = None
 
 
 class StreamRetention(Section, frozen=True, kw_only=True):
@@ -169,6 +170,16 @@ class Retention(Section, frozen=True, kw_only=True):
 
     default: str = "30d"
     streams: Mapping[str, StreamRetention] = {}
+
+    @property
+    def longest(self) -> str:
+        """How long anything is kept at most."""
+        return max(self.periods, key=seconds)
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """Every time that something is kept for."""
+        return (self.default, *(stream.period for stream in self.streams.values()))
 
 
 class LokiLimits(Section, frozen=True, kw_only=True):
@@ -194,6 +205,21 @@ class Compactor(Section, frozen=True, kw_only=True):
     delete_delay: str = "2h"
 
 
+class LokiResources(Section, frozen=True, kw_only=True):
+    """Processor and memory of a container, as Kubernetes writes them."""
+
+    cpu: str | None = None
+    memory: str | None = None
+
+
+class LokiTarget(Section, frozen=True, kw_only=True):
+    """How many pods a part of Loki has, and what each of them gets; without, the usual of `loki_targets`."""
+
+    replicas: int | None = None
+    requests: LokiResources = LokiResources()
+    limits: LokiResources = LokiResources()
+
+
 class Loki(Section, frozen=True, kw_only=True):
     """The log store."""
 
@@ -202,6 +228,7 @@ class Loki(Section, frozen=True, kw_only=True):
     mode: Literal["single-binary", "monolithic-ha", "microservices"] = "single-binary"
     replicas: int | None = None
     replication_factor: int | None = None
+    targets: Mapping[str, LokiTarget] = {}
     schema: Mapping[str, SchemaPeriod] = {}
     storage: str = "10Gi"
     object_store: ObjectStore | None = None
@@ -450,6 +477,11 @@ def size(text: str) -> int:
     """Bytes of a size: `KB MB GB` are powers of 1000, `KiB MiB GiB` powers of 1024."""
     number, unit = re.fullmatch(r"([0-9.]+)([KMGT]i?B|B)", text).groups()  # type: ignore[union-attr]
     return int(float(number) * _SIZES[unit])
+
+
+def memory(quantity: str) -> int:
+    """Bytes of a quantity as Kubernetes writes it: `512Mi` and `2Gi` count in 1024s, `2G` in 1000s."""
+    return size(f"{quantity}B")
 
 
 def declaration(data: Any, schema: Mapping[str, Any]) -> Declaration:

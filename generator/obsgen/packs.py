@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from . import availability, requests
+from . import availability, loki_targets, requests
 from .model import Alert, Declaration, seconds, size
 from .overlay import merge
 
@@ -44,9 +44,7 @@ def _log_bytes_per_day(declaration: Declaration) -> float | None:
 
 
 def _retention_hours(declaration: Declaration) -> list[int]:
-    retention = declaration.loki.retention
-    periods = {retention.default, *(stream.period for stream in retention.streams.values())}
-    return sorted({int(seconds(period) // 3600) for period in periods})
+    return sorted({int(seconds(period) // 3600) for period in declaration.loki.retention.periods})
 
 
 def _error_levels(declaration: Declaration) -> list[str]:
@@ -87,9 +85,12 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "log-pipeline": {
         "agent": lambda d: d.logging.agent.type,
         "bytes_per_day": _log_bytes_per_day,
+        "hosts": lambda d: loki_targets.hosts(d.loki),
         "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),
         "loki_rules": loki_rules,
         "namespace": lambda d: d.namespace,
+        "parts": lambda d: loki_targets.workloads(d.loki) if d.loki.deploy else [],
+        "pods": lambda d: sum(one.replicas for one in loki_targets.workloads(d.loki)),
         "retention_hours": _retention_hours,
         "search_ratio": lambda d: _bound(d, "log_search", "ratio"),
         "search_seconds": lambda d: _seconds(d, "log_search", "max"),

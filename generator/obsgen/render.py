@@ -67,6 +67,10 @@ def pack(name: str, context: Mapping[str, Any]) -> str:
     return text(f"packs/{name}.yaml.j2", context)
 
 
+OBJECT_LIMIT = 1 << 20
+"""Characters of one object, its indentation among them; kube-apiserver (1.36, validation.go) takes 1 MiB of a ConfigMap's data."""
+
+
 def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
     """`{path: text}` of artifacts, sorted by path; an artifact that wraps others comes after them."""
     texts: dict[str, str] = {}
@@ -76,11 +80,16 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
                 artifact.path, 0, 0, "this file is made twice", "rename one of the groups or alerts", "render/twice"
             )
             raise ProblemsError([problem], could_not_run=True)
-        texts[artifact.path] = _rendered(artifact, texts)
+        texts[artifact.path] = made = rendered(artifact, texts)
+        if artifact.row.manifest and len(made) > OBJECT_LIMIT and max(map(len, made.split("\n---\n"))) > OBJECT_LIMIT:
+            fact = "one object of this file is over 1 MiB, which kube-apiserver refuses"
+            problem = Problem(artifact.path, 0, 0, fact, "make what it holds smaller", "render/too-large")
+            raise ProblemsError([problem], could_not_run=True)
     return dict(sorted(texts.items()))
 
 
-def _rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+def rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+    """The text of one artifact; `texts` are those that it wraps."""
     template = artifact.row.template
     if template is None:
         return str(artifact.view.item)

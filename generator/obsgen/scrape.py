@@ -28,6 +28,12 @@ def agent_namespace(declaration: Declaration) -> str:
     return declaration.logging.agent.namespace or declaration.namespace
 
 
+def servers(declaration: Declaration) -> frozenset[str]:
+    """The servers whose metrics our Prometheus has, named as the folders of `upstream/`."""
+    of_apps = {"redis-exporter": "redis_exporter", "dlq-api": "dlq"}
+    return frozenset(of_apps.get(target.app, target.app) for target in _ours(declaration))
+
+
 def _ours(declaration: Declaration) -> Iterator[Target]:
     namespace, agent = declaration.namespace, declaration.logging.agent.type
     if declaration.alertmanager.deploy:

@@ -10,8 +10,11 @@ from ..road import Declared
 from . import (
     dashboards,
     duplicates,
+    estimates,
+    history,
     loglines,
     logs,
+    loki,
     messages,
     metrics,
     names,
@@ -20,11 +23,15 @@ from . import (
     panels,
     promises,
     queries,
+    raw,
     retention,
+    routetree,
     routing,
     secrets,
     servers,
+    sizes,
     templates,
+    timing,
     values,
     versions,
 )
@@ -42,31 +49,41 @@ CHECKS: tuple[Check, ...] = (
     Check("reference/queue", "error", names.unknown_queue),
     Check("reference/owner-label", "error", names.team_of),
     Check("team/default", "error", names.default_team),
+    Check("team/idle", "warning", routetree.idle_team),
     Check("secret/unused", "warning", secrets.unused_secret),
     Check("secret/literal", "error", secrets.literal_secret),
     Check("route/reserved-severity", "error", routing.reserved_severity),
     Check("route/silent-severity", "error", routing.silent_severity),
     Check("route/unused-channel", "warning", routing.unused_channel),
     Check("route/watchdog", "error", routing.watchdog),
+    Check("route/repeat", "warning", timing.uneven_repeat),
+    Check("route/unreachable", "error", routetree.unreachable),
+    Check("route/inhibition", "error", routetree.loose_inhibition),
     Check("route/test", "error", routing.declared_tests),
     Check("log/identifier-label", "error", logs.identifier_as_label),
     Check("log/reserved-label", "error", logs.reserved_label),
     Check("log/stream-limit", "error", logs.stream_limit),
     Check("log/level-label", "error", logs.level_label),
     Check("log/reserved-level", "error", logs.reserved_level),
+    Check("log/host-path", "warning", logs.host_path),
     Check("retention/too-short", "error", retention.short_retention),
     Check("retention/by-label", "error", retention.retention_by_label),
     Check("retention/objective", "error", retention.objective_kept),
+    Check("retention/bucket", "error", retention.bucket_rule),
+    Check("retention/volume", "warning", estimates.volume),
     Check("query/promql", "error", queries.bad_promql),
     Check("query/logql", "error", queries.bad_logql),
     Check("query/unknown-label", "error", loglines.unknown_log_label),
     Check("query/unknown-metric", "error", metrics.unknown_metric),
     Check("query/metric-label", "error", metrics.unknown_label),
     Check("query/unknown-value", "error", values.unknown_value),
+    Check("query/bucket-bound", "error", values.bucket_bound),
     Check("query/undeclared-field", "warning", loglines.undeclared_field),
     Check("query/rate-window", "error", queries.short_window),
     Check("query/log-window", "error", loglines.short_log_window),
     Check("query/beyond-retention", "error", queries.long_window),
+    Check("query/log-beyond-retention", "error", retention.long_log_window),
+    Check("alert/short-for", "warning", timing.short_for),
     Check("alert/always-fires", "error", queries.no_comparison),
     Check("alert/lost-label", "error", templates.lost_label),
     Check("alert/example-metric", "error", metrics.made_up_example),
@@ -77,10 +94,18 @@ CHECKS: tuple[Check, ...] = (
     Check("runbook/incomplete", "warning", messages.incomplete_runbook),
     Check("alert/duplicate", "error", duplicates.duplicate_alert),
     Check("loki/s3-credentials", "error", servers.s3_credentials),
-    Check("loki/replication", "error", servers.replication),
+    Check("loki/replication", "error", loki.replication),
+    Check("loki/quorum", "warning", loki.quorum),
+    Check("loki/no-bucket", "error", loki.no_bucket),
+    Check("loki/compactors", "error", loki.compactors),
+    Check("loki/unused-target", "warning", loki.unused_target),
+    Check("loki/memory", "error", loki.memory_below_request),
+    Check("loki/future-schema", "error", loki.future_schema),
     Check("loki/no-schema", "error", servers.no_schema),
-    Check("loki/schema-history", "error", servers.schema_history),
+    Check("loki/schema-history", "error", history.schema_history),
+    Check("loki/moved-storage", "error", history.moved_storage),
     Check("dlq/image", "error", servers.no_image),
+    Check("dlq/image-version", "warning", servers.moving_image),
     Check("dlq/cluster", "error", servers.cluster_of_one),
     Check("grafana/admin-password", "error", servers.no_admin_password),
     Check("dashboard/json", "error", dashboards.bad_json),
@@ -99,21 +124,25 @@ CHECKS: tuple[Check, ...] = (
     Check("service/unmeasured", "warning", promises.unmeasured),
     Check("version/unknown", "error", versions.unknown_version),
     Check("route/version", "error", versions.too_old),
+    Check("version/unverified", "warning", versions.unverified),
     Check("version/end-of-life", "warning", versions.end_of_life),
     Check("version/option", "error", versions.removed_option),
-    Check("server/raw", "warning", versions.raw_patch),
+    Check("server/raw", "warning", raw.raw_patch),
+    Check("server/raw-reason", "error", raw.unexplained_patch),
+    Check("server/raw-expired", "warning", raw.expired_patch),
     Check("server/url", "error", servers.no_address),
     Check("operator/labels", "error", operator.no_labels),
     Check("operator/no-effect", "error", operator.no_effect),
     Check("operator/option", "error", operator.newer_option),
     Check("operator/variable", "error", operator.variable),
+    Check("render/too-large", "error", sizes.too_large),
     Check("render/not-yet", "error", versions.not_rendered),
     Check("render/left-out", "warning", versions.partly_rendered),
 )
 
-# Routes are made of the names that these ask about: where one leads nowhere, what the routes do can't be said.
+# Rules and routes are made of the names that these ask about: where one leads nowhere, what they do can't be said.
 _NAMES = ("reference/", "team/", "version/unknown")
-_OF_ROUTES = ("route/", "operator/")
+_OF_ROUTES = ("route/", "operator/", "render/too-large")
 
 
 def check(declared: Declared) -> list[Problem]:
@@ -142,7 +171,7 @@ def _problem(declared: Declared, documents: Sequence[Document], row: Check, find
 
 
 # A leftover is one only if it is left over everywhere: what dev doesn't use, prod may.
-_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel"})
+_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel", "loki/unused-target"})
 
 
 def check_all(declared: Sequence[Declared], complete: bool = True) -> list[Problem]:

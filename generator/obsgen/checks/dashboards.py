@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .. import dashboards
+from .. import dashboards, upstream
 from ..dashboard_reader import BadJSONError, Board, read, strings
 from ..document import Path
 from ..road import Declared
 from .finding import Finding
-
-NEWEST_SCHEMA = 42
-"""The newest `schemaVersion` that Grafana 12.4 and 13.2 know (apps/dashboard/pkg/migration/schemaversion: LATEST_VERSION)."""
 
 _BYTES = 900 * 1024  # a ConfigMap holds 1 MiB, with its name and key
 
@@ -76,10 +73,10 @@ def _of_model(board: Board) -> Iterator[tuple[str, str]]:
         return
     if not isinstance(board.get("panels"), list):
         yield "there are no panels", "export the dashboard as JSON"
-    version = board.get("schemaVersion")
-    if not isinstance(version, int) or version > NEWEST_SCHEMA:
+    version, newest = board.get("schemaVersion"), upstream.dashboard_model().schema_version
+    if not isinstance(version, int) or version > newest:
         fact = f"schemaVersion is {version!r}" if version is not None else "schemaVersion is missing"
-        yield fact, f"write a number up to {NEWEST_SCHEMA}: Grafana lifts a lower one and can't read a higher one"
+        yield fact, f"write a number up to {newest}: Grafana lifts a lower one and can't read a higher one"
     if board.get("id") is not None:
         yield f"id {board['id']!r} is the number in another Grafana, and this one drops it", "remove it"
     inputs = {name for _, text in strings(board) for name in re.findall(r"\$\{(DS_\w+|VAR_\w+)\}", text)}
@@ -93,19 +90,19 @@ def bad_uid(declared: Declared) -> Iterator[Finding]:
     d = declared.declaration
     ours = {dashboards.uid(d, name) for name in dashboards.rendered(d)}
     known = {dashboards.configmap(uid): f"{uid} is rendered" for uid in ours}
-    for uid in sorted(ours):
-        if len(uid) > 40:
-            fact = f"the dashboard {uid!r} has a uid of {len(uid)} characters, and Grafana takes 40"
-            yield Finding(("name",), fact, "choose a shorter name")
-            break
+    longest = max(ours, key=len)
+    if len(longest) > 40:
+        fact = f"the dashboard {longest!r} has a uid of {len(longest)} characters, and Grafana takes 40"
+        yield Finding(("name",), fact, "choose a shorter name")
     for file, board in boards(declared):
         uid = board.get("uid")
         if not isinstance(uid, str) or not uid:
             yield found(file, "it has no uid, so Grafana makes one up at each start", 'add "uid": "a-name-of-your-own"')
         elif not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", uid) or not re.search("[A-Za-z0-9]", uid):
             yield found(file, f"Grafana refuses the uid {uid!r}", "use up to 40 letters, digits, - and _")
-        elif other := known.get(dashboards.configmap(uid)):
-            yield found(file, f"the uid {uid!r} is taken, or one like it: {other}", "choose another")
+        elif dashboards.configmap(uid) in known:
+            fact = f"the uid {uid!r} is taken, or one like it: {known[dashboards.configmap(uid)]}"
+            yield found(file, fact, "choose another")
         else:
             known[dashboards.configmap(uid)] = f"{uid} of {file.name}"
 
@@ -113,16 +110,16 @@ def bad_uid(declared: Declared) -> Iterator[Finding]:
 def bad_title(declared: Declared) -> Iterator[Finding]:
     """Grafana refuses a dashboard without a title, and stops writing when two in a folder have the same."""
     d = declared.declaration
-    known = {f"{d.name} / {dashboards.TITLES[name]}": "is rendered" for name in dashboards.rendered(d)}
+    known = {f"{d.name} / {dashboards.TITLES[name]}": "that of a rendered one" for name in dashboards.rendered(d)}
     for file, board in boards(declared):
         title = board.get("title")
         if not isinstance(title, str) or not title.strip():
             if not isinstance(board.get("dashboard"), dict) and "elements" not in board and "spec" not in board:
                 yield found(file, "it has no title", 'add "title": "…"')
         elif title in known:
-            yield found(file, f"the title {title!r} {known[title]} already", "choose another")
+            yield found(file, f"its title {title!r} is {known[title]}", "choose another")
         else:
-            known[title] = f"is that of {file.name}"
+            known[title] = f"that of {file.name}"
 
 
 def too_big(declared: Declared) -> Iterator[Finding]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from .. import agent, promql, upstream
+from .. import agent, promql, scrape, upstream
 from ..document import Path, did_you_mean
 from ..query import QueryError
 from ..road import Declared
@@ -42,6 +42,9 @@ def unknown_metric(declared: Declared) -> Iterator[Finding]:
     for _, path, text, tree in promql_trees(declared):
         for fact, remedy, metric in strange_metrics(declared, known, tree):
             yield Finding(path, fact, remedy, span=at(text, metric))
+        for metric, servers in _unscraped(declared, promql.metrics(tree)):
+            fact = f"{metric!r} is a metric of {' and '.join(servers)}, which is not scraped here"
+            yield Finding(path, fact, "deploy it, or ask for a metric of what is", span=at(text, metric))
 
 
 def strange_metrics(declared: Declared, known: Known, tree: promql.Expr) -> Iterator[Fault]:
@@ -49,6 +52,19 @@ def strange_metrics(declared: Declared, known: Known, tree: promql.Expr) -> Iter
     for metric in sorted({name for name, _ in promql.metrics(tree)} - {""} - set(known)):
         if not _foreign(declared, metric):
             yield Fault(f"no server, pack or declared service exports {metric!r}", _meant(metric, known), metric)
+
+
+def _unscraped(declared: Declared, read: Iterable[tuple[str, frozenset[str]]]) -> Iterator[tuple[str, list[str]]]:
+    """Metrics of servers that this declaration leaves out, with those servers; only where Prometheus is ours, and we know its targets."""
+    d = declared.declaration
+    if not d.prometheus.deploy:
+        return
+    ours = scrape.servers(d)
+    theirs = {name for service in d.services.values() if service.metrics for name in service.metrics.exports}
+    for metric in sorted({name for name, _ in read} - theirs):
+        servers = upstream.exporters().get(metric, frozenset())
+        if servers and not servers & ours:
+            yield metric, sorted(servers)
 
 
 # Runtimes of services, and exporters that a cluster brings: ours says nothing of them.

@@ -7,22 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-from .. import grafana
-from ..dashboard_reader import Board, annotations, panels, strings, used, variables
+from .. import grafana, upstream
+from ..dashboard_reader import Board, marks, panels, strings, used, variables
 from ..document import did_you_mean
 from ..panels import COLUMNS
 from ..road import Declared
 from .dashboards import boards, found, twice
 from .finding import Finding
 
-# public/app/plugins/panel of Grafana 12.4 and 13.2; the last three it replaces by newer ones as it loads them
-TYPES = frozenset(
-    "alertlist annolist barchart bargauge candlestick canvas dashlist datagrid debug flamegraph gauge geomap gettingstarted heatmap "
-    "histogram live logs news nodeGraph piechart row stat state-timeline status-history table text timeseries traces trend welcome "
-    "xychart graph singlestat table-old".split()
+_WORDS = frozenset({"alertlist", "annolist", "dashlist", "gettingstarted", "live", "news", "row", "text", "welcome"})
+_UNCOUNTED = frozenset(
+    {"logs", "traces", "nodeGraph", "flamegraph", "canvas", "geomap", "datagrid", "debug", "state-timeline"}
 )
-_DESCRIBED = TYPES - {"alertlist", "annolist", "dashlist", "gettingstarted", "live", "news", "row", "text", "welcome"}
-_COUNTED = _DESCRIBED - {"logs", "traces", "nodeGraph", "flamegraph", "canvas", "geomap", "datagrid", "debug", "state-timeline"}
 
 
 def bad_panel(declared: Declared) -> Iterator[Finding]:
@@ -33,13 +29,13 @@ def bad_panel(declared: Declared) -> Iterator[Finding]:
 
 
 def _of_panels(board: Board) -> Iterator[tuple[str, str]]:
-    every = list(panels(board))
+    every, model = list(panels(board)), upstream.dashboard_model()
     for panel in every:
         kind = panel.get("type")
         if not kind:
             yield f"{_named(panel)} has no type, so Grafana makes a time series of it", "name its type"
-        elif kind not in TYPES and not isinstance(panel.get("libraryPanel"), dict):
-            meant = did_you_mean(str(kind), TYPES)
+        elif kind not in (*model.panels, *model.replaced) and not isinstance(panel.get("libraryPanel"), dict):
+            meant = did_you_mean(str(kind), model.panels)
             hint = f"did you mean {meant!r}?" if meant else "it needs a plugin that is not installed here"
             yield f"{_named(panel)} is of the type {kind!r}, which Grafana does not have", hint
         if isinstance(panel.get("libraryPanel"), dict):
@@ -87,9 +83,9 @@ def undescribed(declared: Declared) -> Iterator[Finding]:
 
 def _missing(panel: Mapping[str, Any]) -> list[str]:
     kind, config = panel.get("type"), panel.get("fieldConfig")
-    missing = [] if panel.get("description") or kind not in _DESCRIBED else ["description"]
+    missing = [] if panel.get("description") or kind in _WORDS else ["description"]
     defaults = config.get("defaults") if isinstance(config, dict) else None
-    if kind in _COUNTED and not (isinstance(defaults, dict) and defaults.get("unit")):
+    if kind not in _WORDS | _UNCOUNTED and not (isinstance(defaults, dict) and defaults.get("unit")):
         missing.append("unit")
     return missing
 
@@ -109,7 +105,7 @@ def unknown_source(declared: Declared) -> Iterator[Finding]:
 
 
 def _sources(board: Board) -> set[str]:
-    asked = [*panels(board), *variables(board).values(), *annotations(board)]
+    asked = [*panels(board), *variables(board).values(), *marks(board)]
     asked += [target for panel in panels(board) for target in panel.get("targets") or () if isinstance(target, dict)]
     found = (one.get("datasource") for one in asked)
     uids = (source.get("uid") if isinstance(source, dict) else source for source in found)
@@ -117,7 +113,22 @@ def _sources(board: Board) -> set[str]:
 
 
 # Where a variable's name is more than text.
-_READ = frozenset("expr query stream definition uid datasource url title legendFormat repeat content alias".split())
+_READ = frozenset(
+    {
+        "expr",
+        "query",
+        "stream",
+        "definition",
+        "uid",
+        "datasource",
+        "url",
+        "title",
+        "legendFormat",
+        "repeat",
+        "content",
+        "alias",
+    }
+)
 _OLD_GLOBALS = frozenset({"timeFilter", "interval", "dashboard"})
 
 

@@ -27,6 +27,20 @@ def _targets(d: Declaration) -> Iterator[tuple[str, str]]:
         yield server, getattr(d.versions, server)
 
 
+def unverified(declared: Declared) -> Iterator[Finding]:
+    """A version that is known from its source and documentation only: no text of ours was ever read by it."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.unverified and _in_use(d, server):
+            tested = [
+                one for one in upstream.versions(server) if (known := upstream.version(server, one)) and known.tested
+            ]
+            state = "is known from its source only:" if version.newest else "is not released, has no image, and"
+            fact = f"{server} {target} {state} nothing rendered here was ever read by it"
+            yield Finding(("versions", server), fact, f"read by their own programs: {', '.join(tested)}")
+
+
 def end_of_life(declared: Declared) -> Iterator[Finding]:
     """A server that gets no fixes any more."""
     d = declared.declaration
@@ -94,26 +108,11 @@ def written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str
         yield path, f"{above}={patch}"
 
 
-def raw_patch(declared: Declared) -> Iterator[Finding]:
-    """Every use of the escape hatch is shown, so that it doesn't become the way in."""
-    d = declared.declaration
-    for server in ("loki", "prometheus", "alertmanager", "grafana"):
-        raw = getattr(d, server).raw
-        if raw.patch:
-            reason = f": {raw.reason}" if raw.reason else ", and no reason is given"
-            until = f", until {raw.until}" if raw.until else ", without an end"
-            missing = " and ".join(key for key in ("reason", "until") if not getattr(raw, key))
-            fact = f"{server} is patched by hand at {', '.join(raw.patch)}{reason}{until}"
-            yield Finding((server, "raw"), fact, f"add {missing}" if missing else "", key=True)
-
-
 def not_rendered(declared: Declared) -> Iterator[Finding]:
     """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
     d = declared.declaration
     if d.output not in TABLES:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-    if d.loki.mode != "single-binary":
-        yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
 
 
 def partly_rendered(declared: Declared) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .. import addresses, agent, scrape, secrets
+from .. import addresses, agent, loki_targets, scrape, secrets
 from ..model import seconds
 from .row import Row, by_name, configmaps, image_of, named
 
@@ -41,11 +41,17 @@ ROWS: tuple[Row, ...] = (
         {
             **named("header", "namespace"),
             "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
+            "clustered": lambda v: v.d.loki.mode != "single-binary",
+            "copies": lambda v: loki_targets.copies(v.d.loki),
             "loki": lambda v: v.d.loki,
+            "peers": lambda v: addresses.loki_peers(v.d),
+            "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
+            "split": lambda v: v.d.loki.mode == "microservices",
+            "workloads": lambda v: loki_targets.workloads(v.d.loki),
             "grafana_url": lambda v: v.d.urls.grafana,
             "image": image_of("loki"),
             "has_rules": lambda v: bool(v.plan.groups_of("loki")),
-            "query_hours": lambda v: int(seconds(v.d.loki.retention.default) // 3600) + 1,
+            "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
         },
         when=lambda p: p.declaration.loki.deploy,
