@@ -94,7 +94,7 @@ def too_old(declared: Declared) -> Iterator[Finding]:
 
 
 def written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
-    """Where a patch, or a whole configuration, writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
+    """Where a patch or a configuration writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
     if isinstance(patch, Mapping):
         for key, value in patch.items():
             name = f"{above}.{key}" if above else key
@@ -113,15 +113,3 @@ def not_rendered(declared: Declared) -> Iterator[Finding]:
     d = declared.declaration
     if d.output not in TABLES:
         yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-
-
-def partly_rendered(declared: Declared) -> Iterator[Finding]:
-    """What is declared and left out of the output must not look rendered."""
-    d = declared.declaration
-    left_out = {
-        ("rule_files",): bool(d.rule_files),
-    }
-    for path, wanted in left_out.items():
-        if wanted:
-            fact = f"{'.'.join(path)} is declared, and this version renders nothing for it yet"
-            yield Finding(path, fact, "do it by hand for now", key=True)
