@@ -33,8 +33,9 @@ _NAME = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]*\.ya?ml")
 
 def taken_name(declared: Declared) -> Iterator[Finding]:
     """It stands in one folder with the rendered files: of two of one name, one would be gone."""
-    ours = {(group.engine, group.name): f"the group {group.name}" for group in declared.plan.groups}
-    seen: dict[tuple[str, str], str] = dict(ours)
+    seen: dict[tuple[str, str], str] = {
+        (group.engine, group.name): f"the group {group.name}" for group in declared.plan.groups
+    }
     for path, file in taken(declared):
         base = file.name.rpartition("/")[2]
         if not _NAME.fullmatch(base) or file.stem.endswith("_test"):

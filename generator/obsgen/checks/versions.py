@@ -86,9 +86,9 @@ def too_old(declared: Declared) -> Iterator[Finding]:
     ]
     if not newer:
         return
-    written = {key for _, key in written(alertmanager_config(declared), ())}
+    used = {key for _, key in written(alertmanager_config(declared), ())}
     for option in newer:
-        if option.key in written:
+        if option.key in used:
             fact = f"what is rendered uses {option.key}, which came with alertmanager {option.since}; the target is {target}"
             yield Finding(("versions", "alertmanager"), fact, "raise the version, or choose another channel")
 
