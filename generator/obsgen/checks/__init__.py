@@ -122,7 +122,6 @@ CHECKS: tuple[Check, ...] = (
     Check("service/matchers", "error", promises.bad_matchers),
     Check("service/unmeasured", "warning", promises.unmeasured),
     Check("version/unknown", "error", versions.unknown_version),
-    Check("version/unpublished", "warning", versions.unpublished),
     Check("route/version", "error", versions.too_old),
     Check("version/unverified", "warning", versions.unverified),
     Check("version/end-of-life", "warning", versions.end_of_life),

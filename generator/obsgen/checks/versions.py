@@ -36,8 +36,8 @@ def unverified(declared: Declared) -> Iterator[Finding]:
             tested = [
                 one for one in upstream.versions(server) if (known := upstream.version(server, one)) and known.tested
             ]
-            state = "" if version.newest else " is not released, and"
-            fact = f"{server} {target}{state or ' is known from its source only:'} nothing rendered here was ever read by it"
+            state = "is known from its source only:" if version.newest else "is not released, has no image, and"
+            fact = f"{server} {target} {state} nothing rendered here was ever read by it"
             yield Finding(("versions", server), fact, f"read by their own programs: {', '.join(tested)}")
 
 
@@ -52,18 +52,6 @@ def end_of_life(declared: Declared) -> Iterator[Finding]:
             path = ("logging", "agent", "type") if is_agent else ("versions", server)
             name = server if is_agent else f"{server} {target}"
             yield Finding(path, f"{name} reached its end of life on {ended.date}", f"change to {ended.change}")
-
-
-def unpublished(declared: Declared) -> Iterator[Finding]:
-    """A version that was never released has no image: the pod waits for it for ever."""
-    d = declared.declaration
-    for server, target in _targets(d):
-        version = upstream.version(server, target)
-        if version and version.newest is None and _in_use(d, server):
-            fact = (
-                f"{server} {target} is not released, as far as known here: {version.image} is the name that it may get"
-            )
-            yield Finding(("versions", server), fact, "write a version that is released")
 
 
 def _in_use(d: Declaration, server: str) -> bool:
