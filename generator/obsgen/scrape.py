@@ -24,7 +24,9 @@ def targets(declaration: Declaration) -> list[Target]:
 
 
 def agent_namespace(declaration: Declaration) -> str:
-    """Where the agent runs: its own namespace if declared, because it needs the host's logs."""
+    """Where the agent runs: its own namespace if declared, because it needs the host's logs; on Docker there are none."""
+    if declaration.output == "compose":
+        return declaration.namespace
     return declaration.logging.agent.namespace or declaration.namespace
 
 

@@ -15,6 +15,7 @@ from . import (
     loglines,
     logs,
     loki,
+    machine,
     messages,
     metrics,
     names,
@@ -103,6 +104,7 @@ CHECKS: tuple[Check, ...] = (
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", history.schema_history),
     Check("loki/moved-storage", "error", history.moved_storage),
+    Check("output/one-machine", "error", machine.one_machine),
     Check("dlq/image", "error", servers.no_image),
     Check("dlq/image-version", "warning", servers.moving_image),
     Check("dlq/cluster", "error", servers.cluster_of_one),
@@ -131,7 +133,6 @@ CHECKS: tuple[Check, ...] = (
     Check("server/raw-expired", "warning", raw.expired_patch),
     Check("server/url", "error", servers.no_address),
     Check("render/too-large", "error", sizes.too_large),
-    Check("render/not-yet", "error", versions.not_rendered),
     Check("render/left-out", "warning", versions.partly_rendered),
 )
 
