@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
+import json
 import os
 import re
 import subprocess
@@ -15,7 +17,7 @@ import pytest
 import yaml
 
 from obsgen import overlay
-from obsgen.checks import CHECKS, check, check_all
+from obsgen.checks import CHECKS, check, check_all, raw
 from obsgen.checks.__main__ import index
 from obsgen.checks.ignore import QUESTIONS
 from obsgen.problem import Problem
@@ -27,7 +29,9 @@ IDS = {row.id: row.severity for row in CHECKS} | {id: severity for id, severity,
 OF_COMMENTS = [id for id, _, _ in QUESTIONS]
 
 Block = tuple[str, str]
-"""Kind and text: "" merges into the declaration, `profile` is one, `append` is added as it stands, `head` is in git's HEAD."""
+"""Kind and text: "" merges into the declaration, `times500` so often, with NUMBER and a TEXT of 1,000 characters put in; `profile` is one,
+`append` is added as it stands, `head` is in git's HEAD, `file NAME` is a file beside it,
+`file NAME BYTES` one with blanks up to that size."""
 
 
 class Page(NamedTuple):
@@ -62,16 +66,27 @@ def page(id: str) -> Page:
 
 
 def fences(text: str) -> list[tuple[str, str, str]]:
-    return re.findall(r"(?:<!-- (\w+) -->\n)?```(yaml|text)\n(.*?)\n```", text, re.DOTALL)
+    return re.findall(r"(?:<!-- ([\w./ -]+) -->\n)?```(yaml|json|text)\n(.*?)\n```", text, re.DOTALL)
 
 
 def dumped(data: Any) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100_000)
 
 
+def repeated(kind: str, text: str) -> Iterator[tuple[str, Any]]:
+    """(kind, what it merges) of a block."""
+    if not kind.startswith("times"):
+        yield kind, yaml.safe_load(text)
+        return
+    once = json.dumps(yaml.safe_load(text)).replace("TEXT", "text " * 200)
+    for number in range(int(kind.removeprefix("times"))):
+        yield "", json.loads(once.replace("NUMBER", str(number)))
+
+
 def merged(blocks: Sequence[Block], kind: str) -> str | None:
     """The declaration of the blocks of one kind; the base as it stands where there are none."""
-    chosen = [yaml.safe_load(text) for found, text in blocks if found == kind]
+    every = (one for block in blocks if block[0] != "append" for one in repeated(*block))
+    chosen = [data for found, data in every if found == kind]
     if not chosen:
         return None
     data = yaml.safe_load(BASE.read_text(encoding="utf-8"))
@@ -100,6 +115,9 @@ def written(folder: Path, blocks: Sequence[Block]) -> Declared:
     before = merged(blocks, "head")
     text = merged(blocks, "") or before or BASE.read_text(encoding="utf-8")
     text += "".join(f"{body}\n" for kind, body in blocks if kind == "append")
+    for (_, name, *size), body in ((kind.split(), body) for kind, body in blocks if kind.startswith("file ")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"{body}\n".ljust(int(*size or (0,))), encoding="utf-8")
     if before:
         declared(folder, before)
         commit(folder)
@@ -500,3 +518,64 @@ def test_tuning_of_a_pack_is_checked_where_it_is_written(tmp_path: Path) -> None
 def test_a_name_that_reads_like_a_reference_is_none(tmp_path: Path) -> None:
     patch = {"logging": {"redact": {"password": None, "token": None}, "fields": {"secret": {}}}}
     assert rules_of(tmp_path, patch) == set()
+
+
+@pytest.mark.parametrize(("day", "late"), [("2027-01-31", False), ("2027-02-01", True)])
+def test_a_patch_is_late_from_the_day_after_its_last(
+    day: str, late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw, "today", lambda: datetime.date.fromisoformat(day))
+    patch = {"patch": {"server": {"log_level": "debug"}}, "reason": "to see more", "until": "2027-01-31"}
+    assert ("server/raw-expired" in rules_of(tmp_path, {"loki": {"raw": patch}})) == late
+
+
+# What Go's strconv.FormatFloat(f, 'g', -1, 64) gives, which writes them.
+STORED = {
+    "1": "1.0",
+    "2.5": "2.5",
+    "100000": "100000.0",
+    "1000000": "1e+06",
+    "1234567": "1.234567e+06",
+    "0.00005": "5e-05",
+}
+
+
+@pytest.mark.parametrize(("written", "stored"), STORED.items())
+def test_a_bound_is_found_as_prometheus_3_stores_it_and_not_as_it_is_counted(
+    written: str, stored: str, tmp_path: Path
+) -> None:
+    alert = {"examples": None, "description": "It is so."}
+    question = 'rate(http_request_duration_seconds_bucket{{le="{}"}}[5m]) > 1'
+    for bound, wrong in ((stored, False), (written, written != stored)):
+        found = rules_of(tmp_path, {"alerts": {"CheckoutErrors": {**alert, "expr": question.format(bound)}}})
+        assert ("query/bucket-bound" in found) == wrong, bound
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["dlq_depth_messages", "http_requests_total", "jobs_total", "shop:jobs:sum", "loki_ingester_memory_streams"],
+)
+def test_a_metric_is_known_by_who_exports_it(metric: str, tmp_path: Path) -> None:
+    """Of the dead-letter libraries, of a service's requests, of its own exports, of a server in `upstream/`; and a made-up one."""
+    exports = {"services": {"warehouse": {"metrics": {"exports": {"jobs_total": ["kind"]}}}}}
+    alert = {"CheckoutErrors": {"expr": f"{metric} > 1", "examples": None, "description": "It is so."}}
+    found = rules_of(tmp_path, {**exports, "alerts": alert})
+    assert ("query/unknown-metric" in found) == (metric == "shop:jobs:sum")
+
+
+@pytest.mark.parametrize(
+    ("patch", "metric"),
+    [
+        ({"loki": {"deploy": False, "url": "http://loki.example.com"}}, "loki_ingester_memory_streams"),
+        ({"alertmanager": {"deploy": False, "url": "http://am.example.com"}}, "alertmanager_alerts"),
+        ({"dlq": None}, "redis_up"),
+        ({}, "loki_write_dropped_bytes_total"),
+    ],
+)
+def test_the_metric_of_a_server_that_is_not_scraped_is_nobodys(
+    patch: dict[str, Any], metric: str, tmp_path: Path
+) -> None:
+    alert = {"CheckoutErrors": {"expr": f"{metric} > 1", "examples": None, "description": "It is so."}}
+    assert "query/unknown-metric" in rules_of(tmp_path, {**patch, "alerts": alert})
+    theirs = {**patch, "prometheus": {"deploy": False}, "alerts": alert}
+    assert "query/unknown-metric" not in rules_of(tmp_path, theirs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from obsgen import matching
 from obsgen.matching import matches, receivers
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obsgen" / "bin"
@@ -128,3 +130,46 @@ def test_the_matchers_of_old_configurations_count_too() -> None:
     route = {"receiver": "all", "routes": [{"receiver": "one", "match": {"a": "x"}, "match_re": {"b": "y|z"}}]}
     assert receivers(route, {"a": "x", "b": "z"}) == ["one"]
     assert receivers(route, {"a": "x", "b": "zz"}) == ["all"]
+
+
+TEAM_A = {"receiver": "a", "matchers": ['team="a"']}
+
+
+@pytest.mark.parametrize(
+    ("routes", "lost"),
+    [
+        ([TEAM_A, {"receiver": "b", "matchers": ['team="b"']}], []),
+        ([{"receiver": "all"}, TEAM_A], ["a"]),
+        ([{"receiver": "all", "continue": True}, TEAM_A], []),
+        ([{"receiver": "re", "matchers": ['team=~"a|b"']}, TEAM_A], ["a"]),
+        ([{"receiver": "not", "matchers": ['team!="b"']}, TEAM_A], ["a"]),
+        ([{"receiver": "not", "matchers": ['team!="a"']}, TEAM_A], []),
+        ([TEAM_A, {"receiver": "re", "matchers": ['team=~"a|b"']}], []),
+        ([TEAM_A, {"receiver": "old", "match": {"team": "a", "severity": "bad"}}], ["old"]),
+        ([TEAM_A | {"routes": [{"receiver": "child", "matchers": ['team="b"']}]}], ["child"]),
+        ([TEAM_A | {"routes": [{"receiver": "child", "matchers": ['team=~"b|c"']}]}], ["child"]),
+        ([TEAM_A | {"routes": [{"receiver": "child", "matchers": ['severity="bad"']}]}], []),
+        ([TEAM_A | {"routes": [{"receiver": "same", "matchers": ['team="a"']}, {"receiver": "rest"}]}], ["rest"]),
+    ],
+)
+def test_a_route_behind_one_that_takes_all_its_alerts_is_unreachable(routes: list[Any], lost: list[str]) -> None:
+    assert [name for name, _ in matching.unreachable({"receiver": "root", "routes": routes})] == lost
+
+
+def test_a_route_that_is_called_unreachable_takes_no_alert() -> None:
+    """Every label set over small values, through the same tree: what the tree reaches is never called unreachable."""
+    names, values = ("team", "severity"), ("", "a", "b")
+    conditions = [f'{name}{op}"{value}"' for name in names for op in ("=", "!=", "=~", "!~") for value in ("a", "a|b")]
+    sets = [dict(zip(names, pair, strict=True)) for pair in itertools.product(values, values)]
+    for first, second, third in itertools.product(conditions, conditions, conditions[::3]):
+        tree = {
+            "receiver": "root",
+            "routes": [
+                {"receiver": "first", "matchers": [first]},
+                {"receiver": "second", "matchers": [second], "routes": [{"receiver": "third", "matchers": [third]}]},
+            ],
+        }
+        lost = {name for name, _ in matching.unreachable(tree)}
+        reached = {name for labels in sets for name in matching.receivers(tree, labels)}
+        # a route with children may be reached by them alone
+        assert not (lost & reached), tree

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from obsgen import secrets
 from obsgen.plan import Plan
 from obsgen.road import load
 from obsgen.routing import channels, inhibited_by, receivers, routes
@@ -59,3 +61,23 @@ def test_a_graver_severity_silences_only_the_same_alert_of_the_same_thing(plan: 
     assert graver == [("critical", ["warning", "info"]), ("warning", ["info"])]
     assert equal[0] == "alertname"  # on every alert: where no label is there at all, Alertmanager finds all equal
     assert {"app", "code"} <= set(equal)  # what FrontEndErrors is grouped by
+
+
+@pytest.mark.parametrize(
+    ("output", "file"),
+    [
+        ("kubernetes", "/etc/alertmanager/secrets/pager"),
+        ("operator", "/etc/alertmanager/secrets/am-secrets/pager"),
+        ("compose", "/run/secrets/pager"),
+    ],
+)
+def test_a_channel_reads_its_secret_where_the_output_puts_it(plan: Plan, output: str, file: str) -> None:
+    declaration = msgspec.structs.replace(plan.declaration, output=output)
+    source = declaration.secrets["pager"]
+    (critical,) = [r for r in secrets.located(declaration, receivers(declaration)) if r.name == "critical"]
+
+    (pagerduty,) = [channel for channel in critical.channels if channel["type"] == "pagerduty"]
+
+    assert (source.secret, source.key) == ("am-secrets", "pager")
+    assert pagerduty["routing_key"]["file"] == file
+    assert file in "".join(who for need in secrets.needed(declaration, receivers(declaration)) for who in need.readers)

@@ -8,14 +8,21 @@ from collections.abc import Iterable
 
 from .model import Declaration
 
+DISCOVERY = {"kubernetes": "kubernetes", "operator": "kubernetes", "compose": "docker"}
+"""Output → who is asked what runs: the agent's template of that name finds containers and makes the labels below of them."""
+
 TARGET_LABELS = ("cluster", "namespace", "app", "container")
-"""Stream labels from the pod; with the fields stored as labels these are all labels a stream has."""
+"""Stream labels from the pod or the container; with the fields stored as labels these are all labels a stream has."""
 
 TARGET_METADATA = ("pod", "stream")
-"""Structured metadata from the pod and the container runtime."""
+"""Structured metadata from the pod, on Docker from the container's own name, and from the runtime."""
 
 PORTS = {"promtail": 3101, "alloy": 12345}
 """Where each agent answers `/metrics`."""
+
+
+UNKNOWN = "UNKNOWN"
+"""What the agent writes for a level that isn't declared."""
 
 
 def stored(declaration: Declaration, store: str) -> list[str]:
@@ -46,11 +53,15 @@ def level_template(levels: Iterable[str]) -> str:
 
 
 def streams(declaration: Declaration) -> int:
-    """Streams that the services make at most: one for each service, level and value of another label, of which ten are assumed.
+    """Streams at most: one for each service, level and value of another label, of which ten are assumed, and those of our own servers.
 
-    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level.
+    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level, and the only one of our servers' lines.
     """
     labels = stored(declaration, "label")
     levels = len(declaration.logging.levels) + 1 if "level" in labels else 1
     others = sum(name not in ("level", "service") for name in labels)
-    return len(declaration.services) * levels * int(10**others)
+    ours = _OWN_CONTAINERS[declaration.loki.mode == "microservices"]
+    return len(declaration.services) * levels * int(10**others) + ours
+
+
+_OWN_CONTAINERS = (10, 18)  # what stands in a rendered tree at most; Loki's eight targets each have a name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .logql_text import unquote
@@ -38,12 +38,62 @@ def _reached(route: Mapping[str, Any], labels: Mapping[str, str], above: Mapping
     return found or [own]
 
 
+def tree(route: Mapping[str, Any], above: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Every route of a tree, from the root down in its order, each with what it inherits."""
+    own = {**(above or {"receiver": ""}), **{key: route[key] for key in _INHERITED if route.get(key)}}
+    yield own
+    for child in route.get("routes") or ():
+        yield from tree(child, own)
+
+
+def unreachable(route: Mapping[str, Any], taken: Sequence[Matcher] = ()) -> Iterator[tuple[str, str]]:
+    """(receiver, why) of each route that no alert can reach: one before takes all of its alerts, or those above take none of them.
+
+    `taken` are the conditions of the routes above. ValueError for a matcher that can't be read.
+    """
+    before: list[tuple[str, list[Matcher]]] = []
+    for child in route.get("routes") or ():
+        own = _conditions(child)
+        name = str(child.get("receiver", "its route"))
+        against = next((one for one in taken for other in own if _exclude(one, other)), None)
+        earlier = next((who for who, theirs in before if all(_implied(one, [*taken, *own]) for one in theirs)), None)
+        if against:
+            yield name, f"the route above takes only {against}"
+        elif earlier is not None:
+            yield name, f"the route to {earlier} stands before and takes all of its alerts"
+        yield from unreachable(child, [*taken, *own])
+        if not child.get("continue"):
+            before.append((name, own))
+
+
+def _implied(condition: Matcher, others: Iterable[Matcher]) -> bool:
+    """Is it true wherever the others are, as far as equal conditions and equal values tell?"""
+    return any(
+        condition == other
+        or (other.operator == "=" and other.name == condition.name and condition.holds({other.name: other.value}))
+        for other in others
+    )
+
+
+def _exclude(one: Matcher, other: Matcher) -> bool:
+    """Can two conditions on one label never be true together? Asked only where one of them names the value."""
+    if one.name != other.name:
+        return False
+    if one.operator == "=":
+        return not other.holds({one.name: one.value})
+    return other.operator == "=" and not one.holds({other.name: other.value})
+
+
 def _takes(route: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    return all(matcher.holds(labels) for matcher in _conditions(route))
+
+
+def _conditions(route: Mapping[str, Any]) -> list[Matcher]:
     """`match` and `match_re` are deprecated; 0.34 still reads them."""
     old = [Matcher(name, "=", str(value)) for name, value in (route.get("match") or {}).items()]
     old += [Matcher(name, "=~", str(value)) for name, value in (route.get("match_re") or {}).items()]
     new = [matcher for line in route.get("matchers") or () for matcher in parse(line)]
-    return all(matcher.holds(labels) for matcher in (*old, *new))
+    return [*old, *new]
 
 
 class Matcher(NamedTuple):
@@ -52,6 +102,9 @@ class Matcher(NamedTuple):
     name: str
     operator: str
     value: str
+
+    def __str__(self) -> str:
+        return f'{self.name}{self.operator}"{self.value}"'
 
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Is it true of these labels? Regular expressions match the whole value. ValueError for one that can't be read."""

@@ -154,6 +154,7 @@ class ObjectStore(Section, frozen=True, kw_only=True):
     access_key: SecretRef | None = None
     secret_key: SecretRef | None = None
     service_account: ServiceAccount | None = None
+    expires: str | None = None
 
 
 class StreamRetention(Section, frozen=True, kw_only=True):
@@ -169,6 +170,16 @@ class Retention(Section, frozen=True, kw_only=True):
 
     default: str = "30d"
     streams: Mapping[str, StreamRetention] = {}
+
+    @property
+    def longest(self) -> str:
+        """How long anything is kept at most."""
+        return max(self.periods, key=seconds)
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """Every time that something is kept for."""
+        return (self.default, *(stream.period for stream in self.streams.values()))
 
 
 class LokiLimits(Section, frozen=True, kw_only=True):
@@ -254,7 +265,15 @@ class Grafana(Section, frozen=True, kw_only=True):
 
     deploy: bool = True
     url: str | None = None
+    admin_password: SecretRef | None = None
     raw: Raw = Raw()
+
+
+class Operator(Section, frozen=True, kw_only=True):
+    """The prometheus-operator that will read the output: where its servers run, and what they select by."""
+
+    namespace: str | None = None
+    labels: Mapping[str, str] | None = None
 
 
 class Team(Section, frozen=True, kw_only=True):
@@ -397,6 +416,7 @@ class Declaration(Section, frozen=True, kw_only=True):
     namespace: str
     cluster: str
     output: Literal["kubernetes", "operator", "compose"] = "kubernetes"
+    operator: Operator = Operator()
     urls: Urls = Urls()
     include: tuple[str, ...] = ()
     versions: Versions = Versions()
@@ -422,6 +442,16 @@ class Declaration(Section, frozen=True, kw_only=True):
     def default_team(self) -> str:
         """The team that answers where nobody else does; the check `team/default` sees to it that there is exactly one."""
         return next(name for name, team in self.teams.items() if team.default)
+
+    @property
+    def deploys_grafana(self) -> bool:
+        """Whether a Grafana is rendered: not where the operator's neighbours have one, which takes the dashboards from ConfigMaps."""
+        return self.grafana.deploy and self.output != "operator"
+
+    @property
+    def monitoring_namespace(self) -> str:
+        """Where Prometheus and Alertmanager run: beside the rest, or where the operator keeps them."""
+        return (self.operator.namespace if self.output == "operator" else None) or self.namespace
 
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}

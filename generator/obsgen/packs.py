@@ -44,9 +44,7 @@ def _log_bytes_per_day(declaration: Declaration) -> float | None:
 
 
 def _retention_hours(declaration: Declaration) -> list[int]:
-    retention = declaration.loki.retention
-    periods = {retention.default, *(stream.period for stream in retention.streams.values())}
-    return sorted({int(seconds(period) // 3600) for period in periods})
+    return sorted({int(seconds(period) // 3600) for period in declaration.loki.retention.periods})
 
 
 def _error_levels(declaration: Declaration) -> list[str]:

@@ -22,9 +22,9 @@ from .stack import stack
 from .taken import taken
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Declared:
-    """A declaration under one profile: what was written, where, and what it means."""
+    """A declaration under one profile: what was written, where, and what it means. Each is equal to itself only."""
 
     layers: Layers
     declaration: model.Declaration

@@ -44,6 +44,14 @@ class Option(_Record, frozen=True):
     now: str = ""
 
 
+class DashboardModel(_Record, frozen=True):
+    """What Grafana knows of dashboards: the newest `schemaVersion`, its panels, and older ones that it `replaced`."""
+
+    schema_version: int
+    panels: tuple[str, ...]
+    replaced: tuple[str, ...]
+
+
 class Metric(_Record, frozen=True):
     """A metric with its own labels, without the target's; `values` closes a label, `open` means that configuration adds more labels."""
 
@@ -102,6 +110,12 @@ def flipped(server: str) -> tuple[Option, ...]:
 
 
 @functools.cache
+def dashboard_model() -> DashboardModel:
+    """What every known version of Grafana reads."""
+    return msgspec.convert(_file("grafana", "dashboards.yaml"), DashboardModel)
+
+
+@functools.cache
 def metrics(server: str) -> Mapping[str, Metric]:
     """Every metric that a server exports or makes, under the name of its family (a histogram without `_bucket`)."""
     file = _file(server, "metrics.yaml")
@@ -117,6 +131,16 @@ def all_metrics() -> Mapping[str, Metric]:
     return MappingProxyType(
         {name: m for s in servers for row in metrics(s).items() for name, m in _series(*row).items()}
     )
+
+
+@functools.cache
+def exporters() -> Mapping[str, frozenset[str]]:
+    """Series, named as queries name it → the servers that export it, by their folders here."""
+    found: dict[str, frozenset[str]] = {}
+    for server in sorted(path.parent.name for path in UPSTREAM.glob("*/metrics.yaml")):
+        for row in metrics(server).items():
+            found |= {name: found.get(name, frozenset()) | {server} for name in _series(*row)}
+    return MappingProxyType(found)
 
 
 def _series(name: str, metric: Metric) -> dict[str, Metric]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from .. import agent
 from ..road import Declared
+from ..scrape import agent_namespace
 from .finding import Finding
-from .values import UNKNOWN
 
 # One value per request, user or place: as labels each makes a stream, and at 5,000 streams Loki 3.7.6 answers 429 to every service.
 _IDENTIFIER = re.compile(
@@ -30,8 +30,10 @@ def stream_limit(declared: Declared) -> Iterator[Finding]:
     """Over the limit, Loki refuses each new stream, whoever sends it."""
     d = declared.declaration
     expected, limit = agent.streams(d), d.loki.limits.max_global_streams_per_user
-    if d.loki.deploy and expected > limit:
-        fact = f"the services make about {expected} streams, and Loki takes {limit}"
+    spread = (d.loki.replicas or 0) > (d.loki.replication_factor or 3)
+    if d.loki.deploy and expected > limit * (0.8 if spread else 1):
+        uneven = " if they lay evenly on its replicas" if spread else ""
+        fact = f"the services make about {expected} streams, and Loki takes {limit}{uneven}"
         path = ("loki", "limits", "max_global_streams_per_user")
         yield Finding(path, fact, "store fewer fields as labels, or raise max_global_streams_per_user")
 
@@ -48,8 +50,8 @@ def level_label(declared: Declared) -> Iterator[Finding]:
 def reserved_level(declared: Declared) -> Iterator[Finding]:
     """The agent writes `UNKNOWN` for every level that isn't declared: as a level of its own nobody could tell the two apart."""
     for place, level in enumerate(declared.declaration.logging.levels):
-        if level == UNKNOWN:
-            fact = f"{UNKNOWN} is what the agent writes where a line has none of the levels"
+        if level == agent.UNKNOWN:
+            fact = f"{agent.UNKNOWN} is what the agent writes where a line has none of the levels"
             yield Finding(("logging", "levels", place), fact, "leave it out, or choose another word")
 
 
@@ -60,3 +62,14 @@ def reserved_label(declared: Declared) -> Iterator[Finding]:
             fact = f"the agent writes {name!r} itself, from the pod"
             path = ("logging", "fields", name)
             yield Finding(path, fact, "leave it in the line, or call it something else", key=True)
+
+
+def host_path(declared: Declared) -> Iterator[Finding]:
+    """The agent mounts the nodes' log files, which Pod Security refuses below `privileged`: a DaemonSet without a pod, and no logs."""
+    d = declared.declaration
+    if d.output != "compose" and agent_namespace(d) == d.namespace:
+        fact = (
+            f"the agent reads files of the nodes, so that {d.namespace!r}, and all that runs there, must be privileged"
+        )
+        path = ("logging", "agent") if d.logging.agent.namespace is None else ("logging", "agent", "namespace")
+        yield Finding(path, fact, "give the agent a namespace of its own: logging.agent.namespace")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import runbooks
-from ..document import Path
-from ..model import Alert
 from ..road import Declared
 from .finding import Finding
-from .questions import alerts
+from .questions import alerts, rendered_alerts
 from .templates import actions
 
 
@@ -37,20 +35,10 @@ def no_runbook(declared: Declared) -> Iterator[Finding]:
 
 def incomplete_runbook(declared: Declared) -> Iterator[Finding]:
     """A page with a part missing sends people on without saying where: what it means, whom it hurts, where to look, what stops it."""
-    for path, name, alert in _all_alerts(declared):
+    for path, name, alert in rendered_alerts(declared):
         missing = [part for part in runbooks.SECTIONS if not (getattr(alert.runbook, part, None) or "").strip()]
         if 0 < len(missing) < len(runbooks.SECTIONS) or (missing and path[0] == "packs"):
             yield Finding(path, f"the runbook of {name} lacks {', '.join(missing)}", "write what is missing", key=True)
-
-
-def _all_alerts(declared: Declared) -> Iterator[tuple[Path, str, Alert]]:
-    """Every alert that gets a page; one that a pack ships untouched stands where the pack is named."""
-    tuned = {path: None for path, _, _ in alerts(declared)}
-    yield from alerts(declared)
-    for pack, expanded in declared.packs.items():
-        for name, alert in expanded.alerts.items():
-            if ("packs", pack, "alerts", name) not in tuned:
-                yield ("packs", pack), name, alert
 
 
 def no_examples(declared: Declared) -> Iterator[Finding]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from .. import logql, promql
+from ..document import Path
 from ..model import seconds
 from ..query import QueryError
 from ..road import Declared
 from .finding import Finding, Span
-from .questions import logql_queries, logql_texts, promql_texts, promql_trees, span_of
+from .questions import logql_queries, logql_texts, promql_texts, promql_trees, rendered_alerts, span_of
 
 
 def bad_promql(declared: Declared) -> Iterator[Finding]:
@@ -67,7 +68,21 @@ def no_comparison(declared: Declared) -> Iterator[Finding]:
 def long_window(declared: Declared) -> Iterator[Finding]:
     """A rule that looks further back than Prometheus keeps sees less than it says."""
     kept = declared.declaration.prometheus.retention
-    for _, path, _, tree in promql_trees(declared):
-        if promql.reach(tree) > seconds(kept):
-            fact = f"looks back {promql.reach(tree) / 86_400:g} days, and Prometheus keeps {kept}"
+    for path, text in _every_promql(declared):
+        try:
+            reach = promql.reach(promql.parse(text))
+        except QueryError:
+            continue
+        if reach > seconds(kept):
+            fact = f"looks back {reach / 86_400:g} days, and Prometheus keeps {kept}"
             yield Finding(path, fact, "raise prometheus.retention, or shorten the window")
+
+
+def _every_promql(declared: Declared) -> Iterator[tuple[Path, str]]:
+    """Each expression where it stands; what a pack ships untouched, recordings too, where the pack is named."""
+    for path, name, alert in rendered_alerts(declared):
+        key = "query" if alert.query else "expr"
+        if text := alert.query or alert.expr:
+            yield (*path, key) if path[-1] == name else path, text
+    for pack, expanded in declared.packs.items():
+        yield from ((("packs", pack), record.query) for record in expanded.records.values())

@@ -36,6 +36,18 @@ def alerts(declared: Declared) -> Iterator[Asked]:
                 yield Asked(("packs", pack, "alerts", name), name, alert)
 
 
+def rendered_alerts(declared: Declared) -> Iterator[Asked]:
+    """Every alert that becomes a rule; one that a pack ships untouched stands where the pack is named."""
+    told = set()
+    for asked in alerts(declared):
+        told.add(asked.path)
+        yield asked
+    for pack, expanded in declared.packs.items():
+        for name, alert in expanded.alerts.items():
+            if ("packs", pack, "alerts", name) not in told:
+                yield Asked(("packs", pack), name, alert)
+
+
 def promql_texts(declared: Declared) -> Iterator[tuple[Asked, Path, str]]:
     """Each alert on metrics, with the place and text of its expression."""
     for asked in alerts(declared):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .. import agent, logql
 from ..document import Path
-from ..model import StreamRetention, seconds
+from ..logql_pipeline import Matcher
+from ..model import Retention, StreamRetention, seconds
 from ..query import QueryError
 from ..road import Declared
 from .finding import Finding
-from .questions import span_of
+from .questions import logql_queries, span_of
 
 DAY = 86_400  # seconds: the period of Loki's index, and the least that its compactor keeps (3.7.6)
 
@@ -59,3 +60,39 @@ def objective_kept(declared: Declared) -> Iterator[Finding]:
     if d.loki.deploy and promised and promised.min is not None and seconds(str(promised.min)) > kept:
         fact = f"logs are kept for {d.loki.retention.default}, and the objective log_retention promises {promised.min}"
         yield Finding(("loki", "retention", "default"), fact, "keep them longer, or promise less")
+
+
+def bucket_rule(declared: Declared) -> Iterator[Finding]:
+    """A lifecycle rule of the bucket deletes under Loki's feet: the index still promises what is gone, and searches fail."""
+    loki = declared.declaration.loki
+    expires = loki.object_store.expires if loki.deploy and loki.object_store else None
+    longest = loki.retention.longest
+    # Loki deletes a chunk itself, so long after its time
+    if expires and seconds(expires) <= seconds(longest) + seconds(loki.compactor.delete_delay):
+        fact = f"the bucket deletes after {expires} what Loki keeps for {longest}"
+        yield Finding(("loki", "object_store", "expires"), fact, "make the bucket's rule longer, or take it out")
+
+
+def long_log_window(declared: Declared) -> Iterator[Finding]:
+    """Loki refuses a query over more than it keeps at most (`max_query_length`), and finds in the rest only what is left."""
+    retention = declared.declaration.loki.retention
+    for _, path, _, query in logql_queries(declared):
+        kept = max((_kept(retention, selector) for selector in query.selectors), key=seconds, default=retention.default)
+        for window in query.ranges:
+            if window > seconds(kept):
+                fact = f"looks back {window / DAY:g} days, and Loki keeps these lines for {kept}"
+                yield Finding(path, fact, "keep them longer, or shorten the window")
+
+
+def _kept(retention: Retention, selector: Sequence[Matcher]) -> str:
+    """How long the lines of a selector are kept: by the stream of the highest priority whose conditions are all among its own."""
+    own = {(matcher.name, matcher.op, matcher.value) for matcher in selector}
+    found: list[tuple[int, str]] = []
+    for stream in retention.streams.values():
+        try:
+            (conditions,) = logql.parse(stream.selector).selectors
+        except (QueryError, ValueError):
+            continue
+        if {(matcher.name, matcher.op, matcher.value) for matcher in conditions} <= own:
+            found.append((stream.priority, stream.period))
+    return max(found)[1] if found else retention.default

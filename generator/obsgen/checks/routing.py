@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 import yaml
 
 from .. import matching, render, routing
 from ..artifacts import artifacts
+from ..judging.texts import configs
 from ..model import Channel, RouteTest
 from ..road import Declared
 from .finding import Finding
@@ -97,12 +100,25 @@ def _roles(declared: Declared, team: str, told: list[Channel]) -> list[str]:
     return sorted(role for role in roles if any(channel in told for channel in routing.channels(d, [role], team)))
 
 
+@functools.lru_cache(maxsize=1)  # several checks of one declaration ask
 def alertmanager_config(declared: Declared) -> dict[str, Any] | None:
     """The rendered configuration as Alertmanager would read it; None where it isn't rendered."""
     for artifact in artifacts(declared.plan):
-        if artifact.path == "monitoring/alertmanager.yaml":
-            text = render.text(artifact.row.template, artifact.context({}))
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            manifest = next(yaml.load_all(text, Loader=loader))
-            return dict(yaml.load(manifest["data"]["alertmanager.yaml"], Loader=loader))
+        if PurePath(artifact.path).name == "alertmanager.yaml":
+            text = render.rendered(artifact, {})
+            (config,) = configs({artifact.path: text}, "alertmanager.yaml")
+            return dict(yaml.load(config.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     return None
+
+
+def routes(declared: Declared) -> list[dict[str, Any]]:
+    """Every rendered route with what it inherits, and Alertmanager's defaults; none where a patch makes what can't be followed."""
+    config = alertmanager_config(declared)
+    try:
+        return [_DEFAULTS | route for route in matching.tree(config["route"])] if config else []
+    except (TypeError, KeyError, AttributeError):
+        return []
+
+
+# config.DefaultRouteOpts, 0.34
+_DEFAULTS = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}

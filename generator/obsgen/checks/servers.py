@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator, Mapping
-from pathlib import Path as FilePath
-from typing import Any
+from collections.abc import Iterator
 
-import yaml
-
-from ..overlay import merge
 from ..road import Declared
 from .finding import Finding
 
@@ -31,48 +25,21 @@ def no_schema(declared: Declared) -> Iterator[Finding]:
         yield Finding(("loki", "schema"), fact, 'add a day in the past: schema: {"2025-10-01": {}}', key=True)
 
 
-def schema_history(declared: Declared) -> Iterator[Finding]:
-    """A past period that changes makes the logs written under it unreadable."""
-    now = declared.declaration.loki.schema
-    for day, period in _in_git_head(declared).items():
-        if day not in now:
-            fact = f"the period from {day} is in git's HEAD and gone here: its logs could not be read any more"
-            yield Finding(("loki", "schema"), fact, "put it back", key=True)
-        elif (period.get("store", "tsdb"), period.get("version", "v13")) != (now[day].store, now[day].version):
-            fact = f"the period from {day} differs from git's HEAD: its logs could not be read any more"
-            yield Finding(("loki", "schema", day), fact, "put it back, and add a new period", key=True)
-
-
-def _in_git_head(declared: Declared) -> dict[str, dict[str, Any]]:
-    """`loki.schema` of the same declaration and profile in git's HEAD; empty where HEAD lacks one of them, or without git."""
-    merged: Any = {}
-    for document in declared.layers.documents:
-        before = _loki_schema(FilePath(document.file))
-        if before is None:
-            return {}
-        merged = merge(merged, before)
-    return {str(day): dict(period or {}) for day, period in merged.items() if isinstance(period, Mapping)}
-
-
-def _loki_schema(file: FilePath) -> Mapping[str, Any] | None:
-    """What HEAD says under `loki.schema` in this file; None where HEAD has no such file."""
-    command = ["git", "-C", str(file.parent), "show", f"HEAD:./{file.name}"]
-    try:
-        shown = subprocess.run(command, capture_output=True, check=True, timeout=10)
-        found = (yaml.safe_load(shown.stdout) or {}).get("loki") or {}
-        return dict(found.get("schema") or {})
-    except (OSError, subprocess.SubprocessError):
-        return None
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError):
-        return {}
-
-
 def no_image(declared: Declared) -> Iterator[Finding]:
     """The admin API and the cleanup have nothing to run: no counter is exported, and every alert on dead letters is silent."""
     dlq = declared.declaration.dlq
     if dlq and not dlq.image:
         fact = "the admin API and the cleanup have no image"
         yield Finding(("dlq",), fact, "add image", key=True)
+
+
+def moving_image(declared: Declared) -> Iterator[Finding]:
+    """A name without a version is another program after the next pull, on one node and not on the other."""
+    dlq = declared.declaration.dlq
+    image = dlq.image if dlq else None
+    if image and "@" not in image and image.rpartition("/")[2].partition(":")[2] in ("", "latest"):
+        fact = f"{image} names no version, so that nodes may run different ones"
+        yield Finding(("dlq", "image"), fact, "add a tag or a digest")
 
 
 def cluster_of_one(declared: Declared) -> Iterator[Finding]:
@@ -95,3 +62,11 @@ def no_address(declared: Declared) -> Iterator[Finding]:
     if not d.alertmanager.deploy and not d.alertmanager.url and asks:
         fact = f"Alertmanager is not deployed here, and {' and '.join(asks)} would send alerts to nobody"
         yield Finding(("alertmanager",), fact, "add url, or deploy it", key=True)
+
+
+def no_admin_password(declared: Declared) -> Iterator[Finding]:
+    """Without one, Grafana's admin is `admin` with the password `admin`, for everybody who finds the address."""
+    grafana = declared.declaration.grafana
+    if declared.declaration.deploys_grafana and grafana.admin_password is None:
+        remedy = "add admin_password: {secret: NAME}, or write deploy: false"
+        yield Finding(("grafana",), "Grafana is deployed without a password for its admin", remedy, key=True)

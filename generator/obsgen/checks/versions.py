@@ -35,8 +35,8 @@ def unverified(declared: Declared) -> Iterator[Finding]:
             tested = [
                 one for one in upstream.versions(server) if (known := upstream.version(server, one)) and known.tested
             ]
-            state = "" if version.newest else " is not released, and"
-            fact = f"{server} {target}{state or ' is known from its source only:'} nothing rendered here was ever read by it"
+            state = "is known from its source only:" if version.newest else "is not released, has no image, and"
+            fact = f"{server} {target} {state} nothing rendered here was ever read by it"
             yield Finding(("versions", server), fact, f"read by their own programs: {', '.join(tested)}")
 
 
@@ -107,34 +107,11 @@ def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, st
         yield path, f"{above}={patch}"
 
 
-def raw_patch(declared: Declared) -> Iterator[Finding]:
-    """Every use of the escape hatch is shown, so that it doesn't become the way in."""
-    d = declared.declaration
-    for server in ("loki", "prometheus", "alertmanager", "grafana"):
-        raw = getattr(d, server).raw
-        if raw.patch:
-            reason = f": {raw.reason}" if raw.reason else ", and no reason is given"
-            until = f", until {raw.until}" if raw.until else ", without an end"
-            missing = " and ".join(key for key in ("reason", "until") if not getattr(raw, key))
-            fact = f"{server} is patched by hand at {', '.join(raw.patch)}{reason}{until}"
-            yield Finding((server, "raw"), fact, f"add {missing}" if missing else "", key=True)
-
-
-def not_rendered(declared: Declared) -> Iterator[Finding]:
-    """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
-    d = declared.declaration
-    if d.output != "kubernetes":
-        yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-
-
 def partly_rendered(declared: Declared) -> Iterator[Finding]:
     """What is declared and left out of the output must not look rendered."""
     d = declared.declaration
     left_out = {
-        ("grafana",): d.grafana.deploy,
         ("rule_files",): bool(d.rule_files),
-        ("dashboards",): bool(d.dashboards.files),
-        ("urls", "traces"): d.urls.traces is not None,
     }
     for path, wanted in left_out.items():
         if wanted:

@@ -13,7 +13,7 @@ import yaml
 
 from ..plan import Plan
 from ..problem import Problem, ProblemsError
-from . import apiserver, tools
+from . import apiserver, operator, tools
 from .task import Answer, Outcome, Task, Text, ask, refusal
 from .texts import texts
 
@@ -181,6 +181,7 @@ def _kubectl(tree: Sequence[Text], target: str, program: Path, work: Path) -> Ou
     cluster = apiserver.shared(_programs(program, target))
     with cluster.lock:
         cluster.label({**pod_security(objects), _RESTRICTED: "restricted"})
+        cluster.define(operator.definitions(objects, work))
         outcome = _taken(cluster.kubectl(*APPLY, work=work))
         beside = neighbours(objects)
         if outcome.accepted and beside:

@@ -22,8 +22,8 @@ from ..rules import Group, Rule
 from . import texts
 from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal
 
-RULES = ("monitoring/rules/*.yaml", "prometheus/rules/*.yaml", "*#alert-rules*/*.yaml")
-"""Prometheus' rule files and their tests, raw and as they are mounted. Equal bytes are asked about once."""
+RULES = ("monitoring/rules/*.yaml", "prometheus/rules/*.yaml", "*#alert-rules*/*.yaml", "monitoring/rules.yaml#*.yaml")
+"""Prometheus' rule files and their tests, raw and as they are mounted, by us or by the operator. Equal bytes are asked about once."""
 
 # without --syntax-only, promtool looks for token and certificate files of the pod on this machine
 _CONFIG = ("check", "config", "--syntax-only", "prometheus.yaml")

@@ -16,6 +16,7 @@ def _agent_row(server: str) -> Row:
         f"kubernetes/{server}.yaml.j2",
         {
             **named("header", "namespace", "cluster"),
+            "discovery": lambda v: agent.DISCOVERY[v.d.output],
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "expressions": lambda v: dict(agent.expressions(v.d)),
             "image": image_of(server),
@@ -51,7 +52,7 @@ ROWS: tuple[Row, ...] = (
             "grafana_url": lambda v: v.d.urls.grafana,
             "image": image_of("loki"),
             "has_rules": lambda v: bool(v.plan.groups_of("loki")),
-            "query_hours": lambda v: int(seconds(v.d.loki.retention.default) // 3600) + 1,
+            "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
         },
         when=lambda p: p.declaration.loki.deploy,

@@ -38,11 +38,12 @@ class Row(NamedTuple):
     """One line of a table.
 
     `each` makes one file per item, its name put for `*` in the path. `wraps` are patterns of other rows' paths, rendered before and given
-    to the context as `files`. `manifest` says that `kubectl apply -k` takes it.
+    to the context as `files`. `manifest` says that `kubectl apply -k` takes it. `template` None: the item is the text itself, which is
+    taken over unchanged. A text whose path ends in .json is written as JSON always is, however its template wrote it.
     """
 
     path: str
-    template: str
+    template: str | None
     context: Mapping[str, Value]
     when: Callable[[Plan], bool] = lambda plan: True
     each: Callable[[Plan], Iterable[tuple[str, Any]]] | None = None
