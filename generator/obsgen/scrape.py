@@ -40,6 +40,8 @@ def _ours(declaration: Declaration) -> Iterator[Target]:
     namespace, agent = declaration.namespace, declaration.logging.agent.type
     if declaration.alertmanager.deploy:
         yield Target("alertmanager", declaration.monitoring_namespace, 9093)
+    if declaration.grafana.deploy:
+        yield Target("grafana", namespace, 3000)
     if declaration.loki.deploy:
         yield Target("loki", namespace, 3100)
     yield Target(agent, agent_namespace(declaration), PORTS[agent])

@@ -110,6 +110,7 @@ ROWS: tuple[Row, ...] = (
             "admin_password": lambda v: grafana.admin_password(v.d),
             "alertmanager_url": lambda v: addresses.alertmanager(v.d),
             "deployed": lambda v: v.d.deploys_grafana,
+            "dashboards_path": lambda v: grafana.DASHBOARDS,
             "folder": lambda v: v.d.name,
             "folder_uid": lambda v: v.d.name,
             "grafana": lambda v: v.d.grafana,
