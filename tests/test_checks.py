@@ -30,7 +30,8 @@ OF_COMMENTS = [id for id, _, _ in QUESTIONS]
 
 Block = tuple[str, str]
 """Kind and text: "" merges into the declaration, `times500` so often, with NUMBER and a TEXT of 1,000 characters put in; `profile` is one,
-`append` is added as it stands, `head` is in git's HEAD."""
+`append` is added as it stands, `head` is in git's HEAD, `file NAME` is a file beside it,
+`file NAME BYTES` one with blanks up to that size."""
 
 
 class Page(NamedTuple):
@@ -65,7 +66,7 @@ def page(id: str) -> Page:
 
 
 def fences(text: str) -> list[tuple[str, str, str]]:
-    return re.findall(r"(?:<!-- (\w+) -->\n)?```(yaml|text)\n(.*?)\n```", text, re.DOTALL)
+    return re.findall(r"(?:<!-- ([\w./ -]+) -->\n)?```(yaml|json|text)\n(.*?)\n```", text, re.DOTALL)
 
 
 def dumped(data: Any) -> str:
@@ -114,6 +115,9 @@ def written(folder: Path, blocks: Sequence[Block]) -> Declared:
     before = merged(blocks, "head")
     text = merged(blocks, "") or before or BASE.read_text(encoding="utf-8")
     text += "".join(f"{body}\n" for kind, body in blocks if kind == "append")
+    for (_, name, *size), body in ((kind.split(), body) for kind, body in blocks if kind.startswith("file ")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"{body}\n".ljust(int(*size or (0,))), encoding="utf-8")
     if before:
         declared(folder, before)
         commit(folder)

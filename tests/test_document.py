@@ -189,8 +189,10 @@ def test_windows_line_ends_change_neither_values_nor_places() -> None:
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
 def test_nesting_that_would_overflow_the_stack_is_a_problem(opening: str) -> None:
     (problem,) = problems(opening * 100_000)
-    place = (1, 100 * len(opening) + 1)
-    assert (problem.rule, (problem.line, problem.column)) == ("yaml/too-deep", place)
+    ours = (1, 100 * len(opening) + 1)
+    parsers = (1, 1000 * len(opening) + 1)  # PyYAML from 6.0.4 on looks ahead over bare brackets, and gives up first
+    assert problem.rule == "yaml/too-deep"
+    assert (problem.line, problem.column) in (ours, parsers)
 
 
 def test_a_hundred_levels_are_allowed() -> None:

@@ -20,6 +20,7 @@ tests:
     input_series:
       - {series: 'loki_discarded_samples_total{app="loki",pod="loki-0",tenant="fake",reason="stream_limit"}', values: "_x40 700x60"}
       - {series: 'up{app="loki",pod="loki-0"}', values: "FROMx100"}
+      - {series: 'loki_distributor_replication_factor{app="loki",pod="loki-0"}', values: "1x100"}
     promql_expr_test:
       - expr: count(ALERTS{alertname="LokiDiscardingLogs", alertstate="firing"}) or vector(0)
         eval_time: 54m
@@ -56,4 +57,4 @@ def test_a_loki_that_our_prometheus_does_not_scrape_is_asked_nothing(fleet: Path
     assert [name for name in (*pack.alerts, *pack.records) if "oki" in name or "Search" in name or "Lag" in name] == []
     assert "LogAgentDown" in pack.alerts
     profile.write_text(THEIRS + "prometheus: {deploy: false}\n", encoding="utf-8")
-    assert "LokiDown" in load(Path("observability.yaml"), "one").packs["log-pipeline"].alerts
+    assert "LokiFlushFailing" in load(Path("observability.yaml"), "one").packs["log-pipeline"].alerts

@@ -9,7 +9,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 TREES = [ROOT / "rendered" / name for name in ("dev", "staging", "prod")] + [
-    ROOT / "tests" / "fleets" / name / "rendered" / "one" for name in ("smallest", "everything")
+    ROOT / "tests" / "fleets" / fleet / "rendered" / profile
+    for fleet, profile in (("smallest", "one"), ("everything", "one"), ("scale", "microservices"))
 ]
 WITH_PROMTAIL = [tree for tree in TREES if (tree / "logging" / "promtail.yaml").exists()]
 BY_NAME, BY_APP = "__meta_kubernetes_pod_label_app_kubernetes_io_name", "__meta_kubernetes_pod_label_app"
@@ -97,10 +98,11 @@ def test_our_own_pods_carry_the_labels_and_ports_that_are_scraped(tree: Path) ->
             ports = [port["containerPort"] for c in template["spec"]["containers"] for port in c.get("ports", ())]
             if workload["metadata"]["name"] == "dlq-redis":  # the exporter speaks for it
                 continue
-            port, rules = scraped[workload["metadata"]["name"]]
+            app = template["metadata"]["labels"]["app.kubernetes.io/name"]
+            port, rules = scraped[app]
             assert port in ports
             assert relabelled(rules, pod(meta, port)) is not None
-            seen.add(workload["metadata"]["name"])
+            seen.add(app)
     assert {"loki", "prometheus", "alertmanager", *(scraped.keys() & {"redis-exporter", "dlq-api"})} <= seen
     assert len(seen & {"promtail", "alloy"}) == 1
 

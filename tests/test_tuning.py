@@ -37,7 +37,9 @@ def tuned(folder: Path, fleet: str, packs: dict[str, Any]) -> Declared:
     """The fleet with a profile over its own that tunes packs."""
     config, profile = FLEETS[fleet]
     shutil.copy(config, folder)
-    shutil.copytree(config.parent / "profiles", folder / "profiles")
+    for name in ("profiles", "rules", "dashboards"):
+        if (config.parent / name).is_dir():
+            shutil.copytree(config.parent / name, folder / name)
     over = {"extends": profile, "packs": packs}
     (folder / "profiles" / "tuned.yaml").write_text(yaml.safe_dump(over), encoding="utf-8")
     return load(folder / config.name, "tuned")

@@ -42,6 +42,14 @@ def budgets(declaration: Declaration) -> list[dict[str, Any]]:
     return [{"budget": budget, "min_events": least, "apps": apps} for (budget, least), apps in sorted(found.items())]
 
 
+def windows(declaration: Declaration) -> list[dict[str, Any]]:
+    """Equal promises over equal windows together: `budget`, as text, `window` and the `apps`."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, objective in _promised(declaration):
+        found.setdefault((f"{_budget(objective):f}", objective.window), []).append(name)
+    return [{"budget": budget, "window": window, "apps": apps} for (budget, window), apps in sorted(found.items())]
+
+
 def pairs(declaration: Declaration) -> dict[str, list[dict[str, Any]]]:
     """Pair → the objectives' windows it makes sense for, as `seconds`, and the `apps`.
 

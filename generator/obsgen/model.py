@@ -205,6 +205,21 @@ class Compactor(Section, frozen=True, kw_only=True):
     delete_delay: str = "2h"
 
 
+class LokiResources(Section, frozen=True, kw_only=True):
+    """Processor and memory of a container, as Kubernetes writes them."""
+
+    cpu: str | None = None
+    memory: str | None = None
+
+
+class LokiTarget(Section, frozen=True, kw_only=True):
+    """How many pods a part of Loki has, and what each of them gets; without, the usual of `loki_targets`."""
+
+    replicas: int | None = None
+    requests: LokiResources = LokiResources()
+    limits: LokiResources = LokiResources()
+
+
 class Loki(Section, frozen=True, kw_only=True):
     """The log store."""
 
@@ -213,6 +228,7 @@ class Loki(Section, frozen=True, kw_only=True):
     mode: Literal["single-binary", "monolithic-ha", "microservices"] = "single-binary"
     replicas: int | None = None
     replication_factor: int | None = None
+    targets: Mapping[str, LokiTarget] = {}
     schema: Mapping[str, SchemaPeriod] = {}
     storage: str = "10Gi"
     object_store: ObjectStore | None = None
@@ -249,7 +265,15 @@ class Grafana(Section, frozen=True, kw_only=True):
 
     deploy: bool = True
     url: str | None = None
+    admin_password: SecretRef | None = None
     raw: Raw = Raw()
+
+
+class Operator(Section, frozen=True, kw_only=True):
+    """The prometheus-operator that will read the output: where its servers run, and what they select by."""
+
+    namespace: str | None = None
+    labels: Mapping[str, str] | None = None
 
 
 class Team(Section, frozen=True, kw_only=True):
@@ -395,6 +419,7 @@ class Declaration(Section, frozen=True, kw_only=True):
     namespace: str
     cluster: str
     output: Literal["kubernetes", "operator", "compose"] = "kubernetes"
+    operator: Operator = Operator()
     urls: Urls = Urls()
     include: tuple[str, ...] = ()
     versions: Versions = Versions()
@@ -421,6 +446,16 @@ class Declaration(Section, frozen=True, kw_only=True):
         """The team that answers where nobody else does; the check `team/default` sees to it that there is exactly one."""
         return next(name for name, team in self.teams.items() if team.default)
 
+    @property
+    def deploys_grafana(self) -> bool:
+        """Whether a Grafana is rendered: not where the operator's neighbours have one, which takes the dashboards from ConfigMaps."""
+        return self.grafana.deploy and self.output != "operator"
+
+    @property
+    def monitoring_namespace(self) -> str:
+        """Where Prometheus and Alertmanager run: beside the rest, or where the operator keeps them."""
+        return (self.operator.namespace if self.output == "operator" else None) or self.namespace
+
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _SIZES = {
@@ -445,6 +480,11 @@ def size(text: str) -> int:
     """Bytes of a size: `KB MB GB` are powers of 1000, `KiB MiB GiB` powers of 1024."""
     number, unit = re.fullmatch(r"([0-9.]+)([KMGT]i?B|B)", text).groups()  # type: ignore[union-attr]
     return int(float(number) * _SIZES[unit])
+
+
+def memory(quantity: str) -> int:
+    """Bytes of a quantity as Kubernetes writes it: `512Mi` and `2Gi` count in 1024s, `2G` in 1000s."""
+    return size(f"{quantity}B")
 
 
 def declaration(data: Any, schema: Mapping[str, Any]) -> Declaration:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from . import availability, requests
+from . import availability, loki_targets, requests
 from .model import Alert, Declaration, seconds, size
 from .overlay import merge
 from .series import stretched
@@ -74,7 +74,10 @@ def _loki_rules_of(packs: Mapping[str, Any], declared: Container[str]) -> int:
 CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "watchdog": {},
     "alertmanager": {
+        "alerts_max": lambda d: _bound(d, "alerts", "max"),
+        "alerts_window": lambda d: getattr(d.objectives.get("alerts"), "window", None) or "1d",
         "deployed": lambda d: d.alertmanager.deploy,
+        "many": lambda d: range(int(_bound(d, "alerts", "max") or 0) + 1),
         "namespace": lambda d: d.namespace,
         "pods": lambda d: [f"alertmanager-{number}" for number in range(d.alertmanager.replicas)],
         "replicas": lambda d: d.alertmanager.replicas,
@@ -87,10 +90,14 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "log-pipeline": {
         "agent": lambda d: d.logging.agent.type,
         "bytes_per_day": _log_bytes_per_day,
+        "hosts": lambda d: loki_targets.hosts(d.loki),
         "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),
         "loki_rules": loki_rules,
         "loki_scraped": lambda d: d.loki.deploy or not d.prometheus.deploy,
+        "members": lambda d: sum(part.replicas for part in loki_targets.workloads(d.loki) if part.member),
         "namespace": lambda d: d.namespace,
+        "parts": lambda d: loki_targets.workloads(d.loki) if d.loki.deploy else [],
+        "pods": lambda d: sum(one.replicas for one in loki_targets.workloads(d.loki)),
         "retention_hours": _retention_hours,
         "search_ratio": lambda d: _bound(d, "log_search", "ratio"),
         "search_seconds": lambda d: _seconds(d, "log_search", "max"),
@@ -121,16 +128,18 @@ def shipped(
     declaration: Declaration,
     template: Callable[[str, Mapping[str, Any]], str],
     layers: Sequence[Mapping[str, Any]],
+    taken_loki_rules: int = 0,
 ) -> dict[str, Any]:
     """What each declared pack's template says of this declaration; `template` renders a pack from its name and context.
 
-    The pack that misses rules of Loki comes last, because it counts those that the other packs are left with once tuned.
+    The pack that misses rules of Loki comes last, because it counts those that the other packs are left with once tuned, and those of
+    files that are taken over.
     """
     said: dict[str, Any] = {}
     for name in sorted(CONTEXT.keys() & declaration.packs, key=lambda name: "loki_rules" in CONTEXT[name]):
         context = {key: value(declaration) for key, value in CONTEXT[name].items()}
         if "loki_rules" in context:
-            context["loki_rules"] += _loki_rules_of(tuned(said, layers), declaration.alerts)
+            context["loki_rules"] += taken_loki_rules + _loki_rules_of(tuned(said, layers), declaration.alerts)
         said[name] = yaml.load(template(name, context), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return {name: said[name] for name in declaration.packs if name in said}
 

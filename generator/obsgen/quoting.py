@@ -20,6 +20,7 @@ _WORD = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@-]|:(?=[A-Za-z0-9/]))*|(?:[0-9]+
 # Words that YAML 1.1 or 1.2 readers take for something else than text.
 _RESERVED = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
 _SINGLE = re.compile(r"[\x20-\x26\x28-\x7e]*")  # printable ASCII without the single quote
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # JSON leaves these bare; YAML readers fold, strip or refuse them.
 _BARE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # Begins with something to see, and holds nothing that a YAML reader breaks lines at, strips or refuses.
@@ -109,6 +110,29 @@ def block(text: str, indent: int) -> str:
     return "|\n" + "\n".join(pad + line if line else "" for line in lines)
 
 
+def verbatim(text: str, indent: int) -> str:
+    """Text of somebody else as the value of a key, to the last byte: a literal block where one holds it, else in quotes."""
+    if not _LITERAL.fullmatch(text) or text.endswith("\n\n"):
+        return yaml_value(text)
+    return block(text, indent) if text.endswith("\n") else block(text, indent).replace("|", "|-", 1)
+
+
+def nested(text: str, indent: int) -> str:
+    """A YAML document as the value of a key: its lines as they stand, `indent` spaces deep, where that means the same; else written anew.
+
+    Comments above the first line are left out: they speak of the file.
+    """
+    said = yaml.load(text, _LOADER)
+    lines = re.sub(r"\A(?:[ \t]*(?:#.*)?\n|---[ \t]*\n)*", "", text.rstrip() + "\n").rstrip("\n").split("\n")
+    pad = " " * indent
+    moved = "\n" + "\n".join(pad + line if line.strip() else line for line in lines)
+    try:
+        same = yaml.load(f"key:{moved}\n", _LOADER) == {"key": said}
+    except yaml.YAMLError:  # a second document, a directive
+        same = False
+    return moved if same else "\n" + "\n".join(pad + line for line in _dumped(said).rstrip("\n").split("\n"))
+
+
 def expression(text: str, indent: int) -> str:
     """A query: on one line where it is one line, else as a literal block."""
     return block(text, indent) if "\n" in text.strip() else yaml_value(text.strip())
@@ -127,6 +151,50 @@ def expand_env(text: str) -> str:
     return re.sub(r"\$(?=[${])|\\(?=[\\/])", r"\g<0>\g<0>", text)
 
 
+def compose_value(value: Any) -> str:
+    """One line of YAML for exactly this value in a Compose file.
+
+    Compose fills in `$NAME` and `${NAME}` in every value once the YAML is read, and takes `$$` for one (compose-go 2.16).
+    """
+    return yaml_value(_twice(value))
+
+
+def _twice(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, Mapping):
+        return {key: _twice(item) for key, item in value.items()}  # keys are not filled in
+    if isinstance(value, (list, tuple)):
+        return [_twice(item) for item in value]
+    return value
+
+
+def provisioned(text: str) -> str:
+    """YAML text that Grafana's provisioning gives back unchanged; the last filter.
+
+    It expands `$NAME`, `${NAME}` and `$5` in every value, and takes `$$` for one (12.4, pkg/services/provisioning/values).
+    """
+    return text.replace("$", "$$")
+
+
+def ini(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """`grafana.ini`: sections of keys. A value with a sign of ini's own stands in backticks, in which go-ini reads everything as it is."""
+    lines: list[str] = []
+    for section, keys in sections.items():
+        lines += [f"[{section}]", *(f"{key} = {_ini_value(value)}" for key, value in keys.items()), ""]
+    return "\n".join(lines)
+
+
+def _ini_value(value: Any) -> str:
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return f"`{text}`" if re.search(r"[#;\"'%\\]|^\s|\s$", text) else text
+
+
+def loaded(text: str) -> Any:
+    """What YAML text means, for a filter that writes it in another form."""
+    return yaml.safe_load(text)
+
+
 def secret_file(reference: Mapping[str, str]) -> str:
     """The file in which Alertmanager finds a channel's secret, as `secrets.located` has put it there for this output."""
     return reference["file"]
@@ -141,8 +209,11 @@ def patched(text: str, patch: Mapping[str, Any]) -> str:
     """A server's configuration with the declaration's `raw.patch` (RFC 7396) merged over it; unchanged where there is none."""
     if not patch:
         return text
-    merged = merge(yaml.safe_load(text), dict(patch))
-    return yaml.dump(merged, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return _dumped(merge(yaml.safe_load(text), dict(patch)))
+
+
+def _dumped(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -160,13 +231,19 @@ _Dumper.add_representer(str, _represented)
 
 FILTERS = {
     "yaml": yaml_value,
+    "compose": compose_value,
     "json": json_value,
     "alloy": alloy_value,
     "block": block,
     "expression": expression,
     "expand_env": expand_env,
     "go_duration": go_duration,
+    "ini": ini,
+    "loaded": loaded,
+    "nested": nested,
+    "provisioned": provisioned,
     "secret_file": secret_file,
+    "verbatim": verbatim,
     "sha256": sha256,
     "patched": patched,
     "re_escape": re.escape,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Any
 import jinja2
 from jinja2.bccache import Bucket
 
-from . import cache
+from . import cache, panels
 from .artifacts import Artifact
 from .assets import PACKS, TEMPLATES
 from .problem import Problem, ProblemsError
-from .quoting import FILTERS
+from .quoting import FILTERS, json_value
 
 
 class _Compiled(jinja2.FileSystemBytecodeCache):
@@ -48,8 +49,8 @@ def environment() -> jinja2.Environment:
     )
     # Jinja has a global called namespace: a forgotten one must fail, not render the class.
     made.globals.clear()
-    kept = ("dictsort", "groupby", "join", "unique")  # the rest of Jinja's filters know nothing of YAML
-    made.filters = {name: made.filters[name] for name in kept} | FILTERS
+    kept = ("dictsort", "groupby", "join", "length", "unique")  # the rest of Jinja's filters know nothing of YAML
+    made.filters = {name: made.filters[name] for name in kept} | FILTERS | panels.FILTERS
     return made
 
 
@@ -79,12 +80,30 @@ def render(artifacts: Iterable[Artifact]) -> dict[str, str]:
                 artifact.path, 0, 0, "this file is made twice", "rename one of the groups or alerts", "render/twice"
             )
             raise ProblemsError([problem], could_not_run=True)
-        texts[artifact.path] = made = text(artifact.row.template, artifact.context(texts))
+        texts[artifact.path] = made = rendered(artifact, texts)
         if artifact.row.manifest and len(made) > OBJECT_LIMIT and max(map(len, made.split("\n---\n"))) > OBJECT_LIMIT:
             fact = "one object of this file is over 1 MiB, which kube-apiserver refuses"
             problem = Problem(artifact.path, 0, 0, fact, "make what it holds smaller", "render/too-large")
             raise ProblemsError([problem], could_not_run=True)
     return dict(sorted(texts.items()))
+
+
+def rendered(artifact: Artifact, texts: Mapping[str, str]) -> str:
+    """The text of one artifact; `texts` are those that it wraps."""
+    template = artifact.row.template
+    if template is None:
+        return str(artifact.view.item)
+    made = text(template, artifact.context(texts))
+    return _canonical(template, made) if artifact.path.endswith(".json") else made
+
+
+def _canonical(template: str, made: str) -> str:
+    """JSON with two spaces of indentation, as `json_value` writes it."""
+    try:
+        return json_value(json.loads(made, object_pairs_hook=panels.once)) + "\n"
+    except ValueError as error:
+        problem = Problem(template, 0, 0, f"what it gives is no JSON: {error}", "", "template/json")
+        raise ProblemsError([problem], could_not_run=True) from error
 
 
 def _problem(template: str, error: Exception) -> Problem:

@@ -29,6 +29,14 @@ _TYPICAL = (
 )
 
 
+def totals(declaration: Declaration) -> list[dict[str, Any]]:
+    """Services that count their requests, by the name of the counter: `total` and the `apps`."""
+    asked: dict[str, list[str]] = {}
+    for name, requests in _declared(declaration):
+        asked.setdefault(requests.total, []).append(name)
+    return [{"total": total, "apps": apps} for total, apps in sorted(asked.items())]
+
+
 def errors(declaration: Declaration) -> list[dict[str, Any]]:
     """Services whose failed requests can be told, by metric and matchers: `total`, `errors`, the `apps`, and an `example`."""
     asked: dict[tuple[str, str], list[str]] = {}

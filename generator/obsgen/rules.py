@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from . import dashboards
 from .model import Alert, Declaration, Examples, Level
 from .packs import Expanded
 
@@ -35,6 +37,11 @@ class Group:
     engine: Engine
     interval: str
     rules: tuple[Rule, ...]
+
+
+def object_name(name: str) -> str:
+    """A name that Kubernetes allows for the object that carries a rule file of this name."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "rules"
 
 
 def groups(declaration: Declaration, packs: Mapping[str, Expanded]) -> tuple[Group, ...]:
@@ -89,6 +96,8 @@ def _rules(declaration: Declaration, key: str, alert: Alert, recorded: Mapping[s
     annotations = {"summary": alert.summary, "description": alert.description.strip()}
     if declaration.urls.runbooks:
         annotations["runbook_url"] = f"{declaration.urls.runbooks.rstrip('/')}/{name}"
+    if dashboard := dashboards.url(declaration, shown_on(declaration, alert)):
+        annotations["dashboard_url"] = dashboard
     for severity, expr, level in _levels(alert, question):
         yield Rule(
             kind="alert",
@@ -100,6 +109,11 @@ def _rules(declaration: Declaration, key: str, alert: Alert, recorded: Mapping[s
             annotations=annotations,
             examples=alert.examples,
         )
+
+
+def shown_on(declaration: Declaration, alert: Alert) -> str:
+    """The dashboard that shows what the alert asks."""
+    return dashboards.shows(declaration, _question(alert), "loki" if alert.logql else "prometheus")
 
 
 def _levels(alert: Alert, question: str) -> Iterable[tuple[str, str, Level]]:

@@ -11,9 +11,9 @@ from shlex import quote as shell
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import agent, routing, scrape
+from . import agent, dashboards, routing, scrape
 from .model import Alert, Channel, Declaration, Level, Objective
-from .rules import Group, Rule, alerts, labels, owners
+from .rules import Group, Rule, alerts, labels, owners, shown_on
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -292,7 +292,7 @@ class _Writer:
             sections=tuple((part, (getattr(said, part, None) or "").strip() or None) for part in SECTIONS),
             records=tuple(self._records(texts)),
             steps=steps,
-            links=tuple(self._links(name, question, engine, logs)),
+            links=tuple(self._links(name, alert, question, engine, logs)),
             commands="\n".join(_commands(apps, namespace, bool(alert.team_of))),
             logs=logs,
         )
@@ -368,7 +368,7 @@ class _Writer:
             conditions.append(f"level=~{json.dumps('|'.join(grave))}")
         return "{" + ", ".join(conditions) + "}"
 
-    def _links(self, name: str, question: str, engine: str, logs: str) -> Iterator[tuple[str, str]]:
+    def _links(self, name: str, alert: Alert, question: str, engine: str, logs: str) -> Iterator[tuple[str, str]]:
         urls = self.d.urls
         if urls.prometheus and engine == "prometheus":
             yield (
@@ -379,7 +379,8 @@ class _Writer:
             if engine == "loki":
                 yield "the value in Grafana", explore(urls.grafana, question)
             yield "the logs in Grafana", explore(urls.grafana, logs)
-            yield "dashboards", f"{urls.grafana.rstrip('/')}/dashboards"
+            board = shown_on(self.d, alert)
+            yield f"the dashboard {dashboards.TITLES[board]}", dashboards.url(self.d, board) or ""
         if urls.alertmanager:
             where = quote(f'{{alertname="{name}"}}', safe="")
             yield "the alert in Alertmanager", f"{urls.alertmanager.rstrip('/')}/#/alerts?filter={where}"

@@ -24,7 +24,9 @@ def targets(declaration: Declaration) -> list[Target]:
 
 
 def agent_namespace(declaration: Declaration) -> str:
-    """Where the agent runs: its own namespace if declared, because it needs the host's logs."""
+    """Where the agent runs: its own namespace if declared, because it needs the host's logs; on Docker there are none."""
+    if declaration.output == "compose":
+        return declaration.namespace
     return declaration.logging.agent.namespace or declaration.namespace
 
 
@@ -37,11 +39,14 @@ def servers(declaration: Declaration) -> frozenset[str]:
 def _ours(declaration: Declaration) -> Iterator[Target]:
     namespace, agent = declaration.namespace, declaration.logging.agent.type
     if declaration.alertmanager.deploy:
-        yield Target("alertmanager", namespace, 9093)
+        yield Target("alertmanager", declaration.monitoring_namespace, 9093)
+    if declaration.grafana.deploy:
+        yield Target("grafana", namespace, 3000)
     if declaration.loki.deploy:
         yield Target("loki", namespace, 3100)
     yield Target(agent, agent_namespace(declaration), PORTS[agent])
-    yield Target("prometheus", namespace, 9090)
+    if declaration.prometheus.deploy:
+        yield Target("prometheus", declaration.monitoring_namespace, 9090)
     if declaration.dlq:
         yield Target("redis-exporter", namespace, 9121)
         yield Target("dlq-api", namespace, 8080)

@@ -7,21 +7,26 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from . import deadletters
+from .grafana import ADMIN_PASSWORD
 from .model import Declaration, ObjectStore, SecretSource
 from .routing import Receiver
+
+FILES_OF_COMPOSE = "/run/secrets"
+"""Where Compose mounts each secret that a service names (Compose specification, `secrets`)."""
 
 # For each output, the file in which Alertmanager finds a secret, from its logical name and where it lives.
 FILES: Mapping[str, Callable[[str, SecretSource], str]] = {
     "kubernetes": lambda name, source: f"/etc/alertmanager/secrets/{name}",
     # prometheus-operator 0.85 mounts each Secret of `spec.secrets` there, whole
     "operator": lambda name, source: f"/etc/alertmanager/secrets/{source.secret}/{source.key}",
-    "compose": lambda name, source: f"/run/secrets/{name}",
+    "compose": lambda name, source: f"{FILES_OF_COMPOSE}/{name}",
 }
 
 
 class Needed(NamedTuple):
-    """A key of a Secret that must exist, and who reads it."""
+    """A key of a Secret that must exist in a namespace, and who reads it there."""
 
+    namespace: str
     secret: str
     key: str
     name: str
@@ -72,16 +77,23 @@ def environment(declaration: Declaration, store: ObjectStore | None) -> list[tup
 
 
 def needed(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Needed]:
-    """Every Secret key to create, sorted by where it lives."""
-    readers: dict[str, set[str]] = {}
-    for name, _ in files(declaration, receivers):
-        readers.setdefault(name, set()).add(f"Alertmanager, file `{file(declaration, name)}`")
-    store = declaration.loki.object_store
-    if declaration.loki.deploy and store:
+    """Every Secret key to create, sorted by where it lives; the declaration's namespace first."""
+    d = declaration
+    readers: dict[tuple[str, str], set[str]] = {}
+    for name, _ in files(d, receivers):
+        readers.setdefault((d.monitoring_namespace, name), set()).add(f"Alertmanager, file `{file(d, name)}`")
+    store = d.loki.object_store
+    if d.loki.deploy and store:
         for variable, reference in (("S3_ACCESS_KEY", store.access_key), ("S3_SECRET_KEY", store.secret_key)):
             if reference:
-                readers.setdefault(reference.secret, set()).add(f"Loki, variable `{variable}`")
-    for name, reader in deadletters.readers(declaration):
-        readers.setdefault(name, set()).add(reader)
-    sources = declaration.secrets
-    return sorted(Needed(sources[n].secret, sources[n].key, n, tuple(sorted(who))) for n, who in readers.items())
+                readers.setdefault((d.namespace, reference.secret), set()).add(f"Loki, variable `{variable}`")
+    if d.deploys_grafana and d.grafana.admin_password:
+        reader = f"Grafana, variable `{ADMIN_PASSWORD}`"
+        readers.setdefault((d.namespace, d.grafana.admin_password.secret), set()).add(reader)
+    for name, reader in deadletters.readers(d):
+        readers.setdefault((d.namespace, name), set()).add(reader)
+    found = [
+        Needed(namespace, d.secrets[name].secret, d.secrets[name].key, name, tuple(sorted(who)))
+        for (namespace, name), who in readers.items()
+    ]
+    return sorted(found, key=lambda need: (need.namespace != d.namespace, need))

@@ -44,6 +44,14 @@ class Option(_Record, frozen=True):
     now: str = ""
 
 
+class DashboardModel(_Record, frozen=True):
+    """What Grafana knows of dashboards: the newest `schemaVersion`, its panels, and older ones that it `replaced`."""
+
+    schema_version: int
+    panels: tuple[str, ...]
+    replaced: tuple[str, ...]
+
+
 class Metric(_Record, frozen=True):
     """A metric with its own labels, without the target's; `values` closes a label, `open` means that configuration adds more labels."""
 
@@ -99,6 +107,12 @@ def added(server: str) -> tuple[Option, ...]:
 def flipped(server: str) -> tuple[Option, ...]:
     """Keys whose default changed, with `was` and `now`."""
     return _options(server, "flipped")
+
+
+@functools.cache
+def dashboard_model() -> DashboardModel:
+    """What every known version of Grafana reads."""
+    return msgspec.convert(_file("grafana", "dashboards.yaml"), DashboardModel)
 
 
 @functools.cache

@@ -116,7 +116,11 @@ class _Builder:
                     handler(event)
             self._finish()
         except yaml.YAMLError as error:
-            self.problems.append(syntax(error, text, self.file))
+            # the parser looks ahead, and from PyYAML 6.0.4 on gives up at 1,000 brackets before we have heard of 100
+            if "maximum nesting depth" in str(error):
+                self._too_deep(error.problem_mark)  # type: ignore[attr-defined]
+            else:
+                self.problems.append(syntax(error, text, self.file))
         except _Stop:
             return
 
@@ -205,8 +209,7 @@ class _Builder:
     def _start(self, event: Any) -> None:
         at = _at(event)
         if len(self.open) > MAX_DEPTH:
-            fact = f"this is nested deeper than {MAX_DEPTH} levels"
-            self._problem(at, fact, "close the brackets, or check the indentation", "yaml/too-deep")
+            self._too_deep(event.start_mark)
             raise _Stop
         if event.tag:
             self._problem(at, *TAG)
@@ -216,6 +219,10 @@ class _Builder:
         is_map = type(event) is yaml.MappingStartEvent
         self.frame = _Frame(at, is_map, event.anchor, len(self.problems))
         self.open.append(self.frame)
+
+    def _too_deep(self, mark: Any) -> None:
+        fact = f"this is nested deeper than {MAX_DEPTH} levels"
+        self._problem(_place(mark), fact, "close the brackets, or check the indentation", "yaml/too-deep")
 
     def _end(self, _: Any) -> None:
         done = self.open.pop()
@@ -259,7 +266,10 @@ _CONTAINER_KEY = (
 
 
 def _at(event: Any) -> int:
-    mark = event.start_mark
+    return _place(event.start_mark)
+
+
+def _place(mark: Any) -> int:
     return int(mark.line << 32 | mark.column)
 
 

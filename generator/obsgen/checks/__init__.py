@@ -8,20 +8,27 @@ from ..document import Document
 from ..problem import Problem
 from ..road import Declared
 from . import (
+    dashboards,
     duplicates,
     estimates,
     history,
     loglines,
     logs,
+    loki,
+    machine,
     messages,
     metrics,
     names,
+    operator,
+    panelqueries,
+    panels,
     promises,
     queries,
     raw,
     retention,
     routetree,
     routing,
+    rulefiles,
     secrets,
     servers,
     sizes,
@@ -90,32 +97,59 @@ CHECKS: tuple[Check, ...] = (
     Check("runbook/incomplete", "warning", messages.incomplete_runbook),
     Check("alert/duplicate", "error", duplicates.duplicate_alert),
     Check("loki/s3-credentials", "error", servers.s3_credentials),
-    Check("loki/replication", "error", servers.replication),
+    Check("loki/replication", "error", loki.replication),
+    Check("loki/quorum", "warning", loki.quorum),
+    Check("loki/no-bucket", "error", loki.no_bucket),
+    Check("loki/compactors", "error", loki.compactors),
+    Check("loki/unused-target", "warning", loki.unused_target),
+    Check("loki/memory", "error", loki.memory_below_request),
+    Check("loki/future-schema", "error", loki.future_schema),
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", history.schema_history),
     Check("loki/moved-storage", "error", history.moved_storage),
+    Check("output/one-machine", "error", machine.one_machine),
     Check("dlq/image", "error", servers.no_image),
     Check("dlq/image-version", "warning", servers.moving_image),
     Check("dlq/cluster", "error", servers.cluster_of_one),
+    Check("grafana/admin-password", "error", servers.no_admin_password),
+    Check("dashboard/json", "error", dashboards.bad_json),
+    Check("dashboard/model", "error", dashboards.bad_model),
+    Check("dashboard/uid", "error", dashboards.bad_uid),
+    Check("dashboard/title", "error", dashboards.bad_title),
+    Check("dashboard/size", "error", dashboards.too_big),
+    Check("dashboard/panel", "error", panels.bad_panel),
+    Check("dashboard/undescribed", "warning", panels.undescribed),
+    Check("dashboard/data-source", "error", panels.unknown_source),
+    Check("dashboard/variable", "error", panels.unknown_variable),
+    Check("dashboard/unused-variable", "warning", panels.unused_variable),
+    Check("dashboard/query", "error", panelqueries.bad_query),
+    Check("dashboard/finds-nothing", "warning", panelqueries.finds_nothing),
     Check("service/matchers", "error", promises.bad_matchers),
     Check("service/unmeasured", "warning", promises.unmeasured),
     Check("version/unknown", "error", versions.unknown_version),
-    Check("version/unpublished", "warning", versions.unpublished),
     Check("route/version", "error", versions.too_old),
+    Check("version/unverified", "warning", versions.unverified),
     Check("version/end-of-life", "warning", versions.end_of_life),
     Check("version/option", "error", versions.removed_option),
     Check("server/raw", "warning", raw.raw_patch),
     Check("server/raw-reason", "error", raw.unexplained_patch),
     Check("server/raw-expired", "warning", raw.expired_patch),
     Check("server/url", "error", servers.no_address),
+    Check("operator/labels", "error", operator.no_labels),
+    Check("operator/no-effect", "error", operator.no_effect),
+    Check("operator/option", "error", operator.newer_option),
+    Check("operator/variable", "error", operator.variable),
+    Check("rules/file", "error", rulefiles.not_a_rule_file),
+    Check("rules/name", "error", rulefiles.taken_name),
+    Check("rules/duplicate", "error", rulefiles.same_alert),
+    Check("rules/unrouted", "warning", rulefiles.unrouted),
+    Check("rules/runbook", "warning", rulefiles.no_page),
     Check("render/too-large", "error", sizes.too_large),
-    Check("render/not-yet", "error", versions.not_rendered),
-    Check("render/left-out", "warning", versions.partly_rendered),
 )
 
 # Rules and routes are made of the names that these ask about: where one leads nowhere, what they do can't be said.
 _NAMES = ("reference/", "team/", "version/unknown")
-_OF_ROUTES = ("route/", "render/too-large")
+_OF_ROUTES = ("route/", "rules/", "operator/", "render/too-large")
 
 
 def check(declared: Declared) -> list[Problem]:
@@ -144,7 +178,7 @@ def _problem(declared: Declared, documents: Sequence[Document], row: Check, find
 
 
 # A leftover is one only if it is left over everywhere: what dev doesn't use, prod may.
-_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel"})
+_LEFTOVERS = frozenset({"ignore/unused", "secret/unused", "route/unused-channel", "loki/unused-target"})
 
 
 def check_all(declared: Sequence[Declared], complete: bool = True) -> list[Problem]:

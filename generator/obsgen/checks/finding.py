@@ -24,6 +24,14 @@ class Finding(NamedTuple):
     span: Span = None
 
 
+class Fault(NamedTuple):
+    """What is wrong with a query, wherever it stands: the fact, the way out, and the word that it is about."""
+
+    fact: str
+    remedy: str
+    word: str
+
+
 Question = Callable[[Declared], Iterator[Finding]]
 
 

@@ -10,26 +10,29 @@ from ..document import did_you_mean
 from ..logql import Query
 from ..model import Declaration
 from ..road import Declared
-from .finding import Finding
+from .finding import Fault, Finding
 from .questions import at, logql_queries, made
 
 
 def unknown_log_label(declared: Declared) -> Iterator[Finding]:
     """A selector by a label that no agent writes finds nothing, for ever."""
-    d = declared.declaration
-    labels, lifted = agent.stream_labels(d), _lifted(d)
     for _, path, text, query in logql_queries(declared):
-        for name in sorted({matcher.name for selector in query.selectors for matcher in selector} - labels):
-            where = "it is structured metadata: filter by it after the braces" if name in lifted else _those(labels)
-            yield Finding(path, f"no agent writes the stream label {name!r}", where, span=at(text, name))
-        for name in sorted(set(query.filters) - lifted - made(text)):
-            remedy = "parse it from the line (| json), or store it"
-            if not name.startswith("__"):
-                yield Finding(path, f"no agent writes {name!r}", remedy, span=at(text, name))
-        if query.grouping and not query.parsers:
-            for name in sorted(query.grouping - lifted - made(text)):
-                fact = f"no agent writes {name!r}, so this groups by nothing"
-                yield Finding(path, fact, _those(lifted), span=at(text, name))
+        for fact, remedy, name in strange_labels(declared.declaration, text, query):
+            yield Finding(path, fact, remedy, span=at(text, name))
+
+
+def strange_labels(d: Declaration, text: str, query: Query) -> Iterator[Fault]:
+    """Labels of a query that no agent writes."""
+    labels, lifted = agent.stream_labels(d), _lifted(d)
+    for name in sorted({matcher.name for selector in query.selectors for matcher in selector} - labels):
+        where = "it is structured metadata: filter by it after the braces" if name in lifted else _those(labels)
+        yield Fault(f"no agent writes the stream label {name!r}", where, name)
+    for name in sorted(set(query.filters) - lifted - made(text)):
+        if not name.startswith("__"):
+            yield Fault(f"no agent writes {name!r}", "parse it from the line (| json), or store it", name)
+    if query.grouping and not query.parsers:
+        for name in sorted(query.grouping - lifted - made(text)):
+            yield Fault(f"no agent writes {name!r}, so this groups by nothing", _those(lifted), name)
 
 
 RULER_INTERVAL = 60.0  # seconds; `evaluation_interval` of the rendered ruler, and of each rendered group
@@ -55,20 +58,23 @@ def _those(names: set[str]) -> str:
 
 def undeclared_field(declared: Declared) -> Iterator[Finding]:
     """`context.*` of a line is open: a field that nobody declared may be there, or be called something else in each service."""
-    fields = declared.declaration.logging.fields
-    paths = {tuple(field.path or (name,)) for name, field in fields.items()}
-    flat = {"_".join(path) for path in paths}  # as `| json` without arguments calls them (3.7.6)
     for _, path, text, query in logql_queries(declared):
-        for json_path in query.expressions.values():
-            steps = _steps(json_path)
-            if steps not in paths:
-                yield Finding(
-                    path, *_undeclared(".".join(steps), {".".join(p) for p in paths}), span=at(text, json_path)
-                )
-        if not re.search(r"\|\s*(logfmt|unpack)\b", text):
-            known = flat | {f"{name}_extracted" for name in flat} | _lifted(declared.declaration)
-            for name in sorted(_parsed(query) - known - set(query.expressions) - made(text)):
-                yield Finding(path, *_undeclared(name, flat), span=at(text, name))
+        for fact, remedy, word in strange_fields(declared.declaration, text, query):
+            yield Finding(path, fact, remedy, span=at(text, word))
+
+
+def strange_fields(d: Declaration, text: str, query: Query) -> Iterator[Fault]:
+    """Fields that a query parses out of a line and nobody declared."""
+    paths = {tuple(field.path or (name,)) for name, field in d.logging.fields.items()}
+    flat = {"_".join(path) for path in paths}  # as `| json` without arguments calls them (3.7.6)
+    for json_path in query.expressions.values():
+        steps = _steps(json_path)
+        if steps not in paths:
+            yield Fault(*_undeclared(".".join(steps), {".".join(p) for p in paths}), json_path)
+    if not re.search(r"\|\s*(logfmt|unpack)\b", text):
+        known = flat | {f"{name}_extracted" for name in flat} | _lifted(d)
+        for name in sorted(_parsed(query) - known - set(query.expressions) - made(text)):
+            yield Fault(*_undeclared(name, flat), name)
 
 
 def _parsed(query: Query) -> set[str]:

@@ -9,7 +9,6 @@ from .. import agent
 from ..road import Declared
 from ..scrape import agent_namespace
 from .finding import Finding
-from .values import UNKNOWN
 
 # One value per request, user or place: as labels each makes a stream, and at 5,000 streams Loki 3.7.6 answers 429 to every service.
 _IDENTIFIER = re.compile(
@@ -51,8 +50,8 @@ def level_label(declared: Declared) -> Iterator[Finding]:
 def reserved_level(declared: Declared) -> Iterator[Finding]:
     """The agent writes `UNKNOWN` for every level that isn't declared: as a level of its own nobody could tell the two apart."""
     for place, level in enumerate(declared.declaration.logging.levels):
-        if level == UNKNOWN:
-            fact = f"{UNKNOWN} is what the agent writes where a line has none of the levels"
+        if level == agent.UNKNOWN:
+            fact = f"{agent.UNKNOWN} is what the agent writes where a line has none of the levels"
             yield Finding(("logging", "levels", place), fact, "leave it out, or choose another word")
 
 

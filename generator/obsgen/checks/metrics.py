@@ -8,7 +8,7 @@ from .. import agent, promql, scrape, upstream
 from ..document import Path, did_you_mean
 from ..query import QueryError
 from ..road import Declared
-from .finding import Finding
+from .finding import Fault, Finding
 from .questions import Asked, alerts, at, made, promql_trees
 
 TARGET_LABELS = frozenset({*agent.TARGET_LABELS, "pod", "job", "instance"})
@@ -40,14 +40,18 @@ def unknown_metric(declared: Declared) -> Iterator[Finding]:
     """An alert on a metric that nobody exports never fires, and looks exactly like one that never needed to."""
     known = known_metrics(declared)
     for _, path, text, tree in promql_trees(declared):
-        for metric in sorted({name for name, _ in promql.metrics(tree)} - {""} - set(known)):
-            if _foreign(declared, metric):
-                continue
-            fact = f"no server, pack or declared service exports {metric!r}"
-            yield Finding(path, fact, _meant(metric, known), span=at(text, metric))
+        for fact, remedy, metric in strange_metrics(declared, known, tree):
+            yield Finding(path, fact, remedy, span=at(text, metric))
         for metric, servers in _unscraped(declared, promql.metrics(tree)):
             fact = f"{metric!r} is a metric of {' and '.join(servers)}, which is not scraped here"
             yield Finding(path, fact, "deploy it, or ask for a metric of what is", span=at(text, metric))
+
+
+def strange_metrics(declared: Declared, known: Known, tree: promql.Expr) -> Iterator[Fault]:
+    """Metrics of an expression that nobody exports."""
+    for metric in sorted({name for name, _ in promql.metrics(tree)} - {""} - set(known)):
+        if not _foreign(declared, metric):
+            yield Fault(f"no server, pack or declared service exports {metric!r}", _meant(metric, known), metric)
 
 
 def _unscraped(declared: Declared, read: Iterable[tuple[str, frozenset[str]]]) -> Iterator[tuple[str, list[str]]]:
@@ -64,7 +68,19 @@ def _unscraped(declared: Declared, read: Iterable[tuple[str, frozenset[str]]]) -
 
 
 # Runtimes of services, and exporters that a cluster brings: ours says nothing of them.
-_FOREIGN = ("go_", "process_", "python_", "nodejs_", "jvm_", "kube_", "container_", "node_", "kubelet_", "probe_")
+_FOREIGN = (
+    "go_",
+    "process_",
+    "python_",
+    "nodejs_",
+    "jvm_",
+    "kube_",
+    "container_",
+    "node_",
+    "kubelet_",
+    "probe_",
+    "grafana_",
+)
 
 
 def _foreign(declared: Declared, metric: str) -> bool:
@@ -84,15 +100,20 @@ def unknown_label(declared: Declared) -> Iterator[Finding]:
     """A selector by a label that the metric doesn't have finds nothing; grouping by it puts all series into one."""
     known = known_metrics(declared)
     for _, path, text, tree in promql_trees(declared):
-        for metric, labels in sorted(promql.metrics(tree), key=lambda found: found[0]):
-            for label in _strange(labels, known.get(metric)):
-                fact, remedy = _no_label(metric, label, known)
-                yield Finding(path, fact, remedy, span=at(text, label))
-        read = [known.get(metric) for metric, _ in promql.metrics(tree)]
-        has = TARGET_LABELS.union(*(labels for labels in read if labels is not None), made(text))
-        for label in sorted(promql.grouping_labels(tree) - has) if read and None not in read else ():
-            fact = f"no metric of this query has the label {label!r}, so this groups by nothing"
-            yield Finding(path, fact, f"there are: {', '.join(sorted(has - made(text)))}", span=at(text, label))
+        for fact, remedy, label in strange_labels(known, text, tree):
+            yield Finding(path, fact, remedy, span=at(text, label))
+
+
+def strange_labels(known: Known, text: str, tree: promql.Expr) -> Iterator[Fault]:
+    """Labels of an expression that its metrics don't have."""
+    for metric, labels in sorted(promql.metrics(tree), key=lambda found: found[0]):
+        for label in _strange(labels, known.get(metric)):
+            yield Fault(*_no_label(metric, label, known), label)
+    read = [known.get(metric) for metric, _ in promql.metrics(tree)]
+    has = TARGET_LABELS.union(*(labels for labels in read if labels is not None), made(text))
+    for label in sorted(promql.grouping_labels(tree) - has) if read and None not in read else ():
+        fact = f"no metric of this query has the label {label!r}, so this groups by nothing"
+        yield Fault(fact, f"there are: {', '.join(sorted(has - made(text)))}", label)
 
 
 def _strange(labels: frozenset[str], own: frozenset[str] | None) -> list[str]:

@@ -118,7 +118,7 @@ def alertmanager_config(declared: Declared) -> dict[str, Any] | None:
     """The rendered configuration as Alertmanager would read it; None where it isn't rendered."""
     for artifact in artifacts(declared.plan):
         if PurePath(artifact.path).name == "alertmanager.yaml":
-            text = render.text(artifact.row.template, artifact.context({}))
+            text = render.rendered(artifact, {})
             (config,) = configs({artifact.path: text}, "alertmanager.yaml")
             return dict(yaml.load(config.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     return None

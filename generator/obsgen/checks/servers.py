@@ -17,22 +17,6 @@ def s3_credentials(declared: Declared) -> Iterator[Finding]:
         yield Finding(("loki", "object_store"), fact, "add access_key and secret_key, or service_account", key=True)
 
 
-def replication(declared: Declared) -> Iterator[Finding]:
-    """Fewer replicas than copies: Loki refuses each push ("at least N live replicas required")."""
-    loki = declared.declaration.loki
-    if not loki.deploy:
-        return
-    replicas = loki.replicas or (1 if loki.mode == "single-binary" else 3)
-    copies = loki.replication_factor or (1 if loki.mode == "single-binary" else 3)
-    if copies > replicas:
-        fact = f"{copies} copies of each line need as many replicas, and there are {replicas}"
-        key = "replication_factor" if loki.replication_factor else "replicas"
-        yield Finding(("loki", key), fact, "lower replication_factor, or raise replicas")
-    if loki.mode == "single-binary" and replicas > 1:
-        fact = f"{replicas} single binaries don't know of each other, and each would hold a part of the logs"
-        yield Finding(("loki", "replicas"), fact, "write replicas: 1, or mode: monolithic-ha")
-
-
 def no_schema(declared: Declared) -> Iterator[Finding]:
     """Loki does not start without a first period, nor know what to do before it."""
     loki = declared.declaration.loki
@@ -74,7 +58,17 @@ def no_address(declared: Declared) -> Iterator[Finding]:
     if not d.loki.deploy and not d.loki.url:
         fact = "Loki is not deployed here, and the agent doesn't know where it is"
         yield Finding(("loki",), fact, "add url, or deploy it", key=True)
-    asks = [name for name, needs in (("Prometheus", d.prometheus.deploy), ("Loki's ruler", d.loki.deploy)) if needs]
+    # the operator's Prometheus is told by its own object
+    told_here = d.prometheus.deploy and d.output != "operator"
+    asks = [name for name, needs in (("Prometheus", told_here), ("Loki's ruler", d.loki.deploy)) if needs]
     if not d.alertmanager.deploy and not d.alertmanager.url and asks:
         fact = f"Alertmanager is not deployed here, and {' and '.join(asks)} would send alerts to nobody"
         yield Finding(("alertmanager",), fact, "add url, or deploy it", key=True)
+
+
+def no_admin_password(declared: Declared) -> Iterator[Finding]:
+    """Without one, Grafana's admin is `admin` with the password `admin`, for everybody who finds the address."""
+    grafana = declared.declaration.grafana
+    if declared.declaration.deploys_grafana and grafana.admin_password is None:
+        remedy = "add admin_password: {secret: NAME}, or write deploy: false"
+        yield Finding(("grafana",), "Grafana is deployed without a password for its admin", remedy, key=True)

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from .. import promql, upstream
+from ..agent import UNKNOWN
 from ..document import did_you_mean
 from ..model import Declaration
 from ..road import Declared
 from ..scrape import agent_namespace
 from .finding import Finding
 from .questions import at, logql_queries, promql_trees
-
-UNKNOWN = "UNKNOWN"
-"""What the agent writes for a level that isn't declared."""
 
 
 def unknown_value(declared: Declared) -> Iterator[Finding]:

@@ -26,6 +26,20 @@ def _targets(d: Declaration) -> Iterator[tuple[str, str]]:
         yield server, getattr(d.versions, server)
 
 
+def unverified(declared: Declared) -> Iterator[Finding]:
+    """A version that is known from its source and documentation only: no text of ours was ever read by it."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.unverified and _in_use(d, server):
+            tested = [
+                one for one in upstream.versions(server) if (known := upstream.version(server, one)) and known.tested
+            ]
+            state = "is known from its source only:" if version.newest else "is not released, has no image, and"
+            fact = f"{server} {target} {state} nothing rendered here was ever read by it"
+            yield Finding(("versions", server), fact, f"read by their own programs: {', '.join(tested)}")
+
+
 def end_of_life(declared: Declared) -> Iterator[Finding]:
     """A server that gets no fixes any more."""
     d = declared.declaration
@@ -64,7 +78,7 @@ def removed_option(declared: Declared) -> Iterator[Finding]:
     d = declared.declaration
     for server in ("loki", "prometheus", "alertmanager"):
         target = getattr(d.versions, server)
-        for path, key in _written(getattr(d, server).raw.patch, (server, "raw", "patch")):
+        for path, key in written(getattr(d, server).raw.patch, (server, "raw", "patch")):
             for option in upstream.removed(server, target):
                 if option.key == key:
                     fact = f"{server} {target} has no {option.key} (removed in {option.since})"
@@ -83,47 +97,23 @@ def too_old(declared: Declared) -> Iterator[Finding]:
     ]
     if not newer:
         return
-    written = {key for _, key in _written(alertmanager_config(declared), ())}
+    used = {key for _, key in written(alertmanager_config(declared), ())}
     for option in newer:
-        if option.key in written:
+        if option.key in used:
             fact = f"what is rendered uses {option.key}, which came with alertmanager {option.since}; the target is {target}"
             yield Finding(("versions", "alertmanager"), fact, "raise the version, or choose another channel")
 
 
-def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
-    """Where a patch writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
+def written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
+    """Where a patch or a configuration writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
     if isinstance(patch, Mapping):
         for key, value in patch.items():
             name = f"{above}.{key}" if above else key
             if value is not None:  # null deletes
                 yield (*path, key), name
-                yield from _written(value, (*path, key), name)
+                yield from written(value, (*path, key), name)
     elif isinstance(patch, list):
         for place, value in enumerate(patch):
-            yield from _written(value, (*path, place), f"{above}[]")
+            yield from written(value, (*path, place), f"{above}[]")
     else:
         yield path, f"{above}={patch}"
-
-
-def not_rendered(declared: Declared) -> Iterator[Finding]:
-    """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
-    d = declared.declaration
-    if d.output != "kubernetes":
-        yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")
-    if d.loki.mode != "single-binary":
-        yield Finding(("loki", "mode"), f"mode: {d.loki.mode} is not rendered yet", "write mode: single-binary")
-
-
-def partly_rendered(declared: Declared) -> Iterator[Finding]:
-    """What is declared and left out of the output must not look rendered."""
-    d = declared.declaration
-    left_out = {
-        ("grafana",): d.grafana.deploy,
-        ("rule_files",): bool(d.rule_files),
-        ("dashboards",): bool(d.dashboards.files),
-        ("urls", "traces"): d.urls.traces is not None,
-    }
-    for path, wanted in left_out.items():
-        if wanted:
-            fact = f"{'.'.join(path)} is declared, and this version renders nothing for it yet"
-            yield Finding(path, fact, "do it by hand for now", key=True)

@@ -65,6 +65,7 @@ class Cluster:
     servers: tuple[_Server, ...]
     lock: threading.Lock = field(default_factory=threading.Lock)
     levels: dict[str, str] = field(default_factory=dict)
+    defined: set[str] = field(default_factory=set)
 
     def kubectl(self, *arguments: str, work: Path | None = None, stdin: str = "") -> Answer:
         """Run kubectl to its end, in a work folder. Raises ProblemsError when a server is no longer there."""
@@ -79,6 +80,18 @@ class Cluster:
     def label(self, levels: Mapping[str, str]) -> None:
         """Make each namespace, or label it anew, with its Pod Security level. Raises ProblemsError if that fails."""
         self._apply({name: level for name, level in levels.items() if self.levels.get(name) != level})
+
+    def define(self, resources: str) -> None:
+        """Make these CustomResourceDefinitions ("": none), and wait until their objects are taken. Raises ProblemsError if that fails."""
+        if not resources or resources in self.defined:
+            return
+        answer = self.kubectl("apply", "--server-side", "-f", "-", stdin=resources)
+        if answer.code == 0:
+            wait = ("--for=condition=Established", f"--timeout={START_SECONDS}s")
+            answer = self.kubectl("wait", *wait, "-f", "-", stdin=resources)
+        if answer.code:
+            raise _failure(self.servers[-1], f"takes no definitions: {refusal(answer)}")
+        self.defined.add(resources)
 
     def _apply(self, levels: Mapping[str, str]) -> None:
         if not levels:

@@ -33,7 +33,7 @@ def tasks(files: Mapping[str, str], plan: Plan) -> Iterator[Task]:
         check = ("rules", "check", rules.base)
         yield Task("lokitool", "lokitool", rules.name, (rules,), check, partial(_check, rules, check))
         found = queries(rules.text)
-        yield Task("lezer-logql", "lezer-logql", rules.name, (rules,), (), partial(_parse, found))
+        yield Task("lezer-logql", "lezer-logql", rules.name, (rules,), (), partial(parse, found))
         for name, query in found:
             text = Text(f"{rules.name}/{name}.logql", query)
             yield Task("logcli", "logcli", f"{rules.name}: {name}", (text,), ("fmt",), partial(_format, query))
@@ -70,7 +70,8 @@ def _format(query: str, program: Path, work: Path) -> Outcome:
     return outcome(ask(program, ("fmt",), work, stdin=query))
 
 
-def _parse(found: list[tuple[str, str]], program: Path, work: Path) -> Outcome:
+def parse(found: list[tuple[str, str]], program: Path, work: Path) -> Outcome:
+    """What lezer-logql says of (name, query): all of them in one go."""
     answer = ask(program, (), work, stdin=json.dumps([query for _, query in found]))
     if answer.code:
         return Outcome(False, refusal(answer))

@@ -25,6 +25,8 @@ NAMES: Mapping[str, str] = {
     "kustomize": "",
     "kubectl": "kubernetes",
     "kubernetes-validate": "",
+    "operator-config": "",
+    "compose-go": "",
     "yamllint": "",
 }
 """Judge → the name under `versions` whose MAJOR.MINOR it must have; "" where any version will do."""

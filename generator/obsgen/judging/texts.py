@@ -12,10 +12,13 @@ from .task import Text
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOUNTED = {"ConfigMap": "data", "Secret": "stringData"}
+_RULES = "PrometheusRule"
 
 
 def texts(files: Mapping[str, str]) -> tuple[Text, ...]:
     """Each file, sorted by path, then each entry of each ConfigMap (and Secret with stringData): the bytes a kubelet mounts.
+
+    Of each PrometheusRule the rule file that its `spec` is, line for line: prometheus-operator writes the same into a ConfigMap.
 
     A file that is no YAML has no entries; the judges that read it whole will say what is wrong.
     """
@@ -47,6 +50,26 @@ def _entries(text: Text) -> Iterator[Text]:
         for key, value in (manifest.get(_MOUNTED.get(manifest["kind"], "")) or {}).items():
             if isinstance(value, str):
                 yield Text(f"{text.name}#{name}/{key}", value)
+    if f"kind: {_RULES}" in text.text:
+        yield from _rule_files(text)
+
+
+def _rule_files(text: Text) -> Iterator[Text]:
+    lines = text.text.split("\n")
+    for document in _nodes(text.text):
+        name, spec = _value(document, "metadata", "name"), _child(document, "spec")
+        if _value(document, "kind") == _RULES and name and isinstance(spec, yaml.MappingNode):
+            begin, end = spec.start_mark, spec.end_mark
+            moved = lines[begin.line : end.line] or [lines[begin.line][: end.column]]
+            said = "\n".join(line[begin.column :] for line in moved)
+            yield Text(f"{text.name}#{name}/{name}.yaml", said.rstrip("\n") + "\n")
+
+
+def _nodes(manifest: str) -> list[Any]:
+    try:
+        return list(yaml.compose_all(manifest, _LOADER))
+    except yaml.YAMLError:
+        return []
 
 
 def _manifests(text: Text) -> list[dict[str, Any]]:
@@ -69,11 +92,21 @@ def _offset(manifest: str, entry: str) -> int:
     """Lines of the manifest above the first line of an entry; block scalars begin on the line after their mark."""
     name, _, key = entry.partition("/")
     for document in yaml.compose_all(manifest, _LOADER):
+        if _value(document, "metadata", "name") != name:
+            continue
+        if _value(document, "kind") == _RULES:
+            return int(_child(document, "spec").start_mark.line)
         node = _child(document, next((field for field in _MOUNTED.values() if _child(document, field)), ""))
         value = _child(node, key)
-        if value and getattr(_child(_child(document, "metadata"), "name"), "value", None) == name:
+        if value:
             return int(value.start_mark.line) + (value.style in ("|", ">"))
     return 0
+
+
+def _value(node: Any, *keys: str) -> Any:
+    for key in keys:
+        node = _child(node, key)
+    return getattr(node, "value", None)
 
 
 def _child(node: Any, key: str) -> Any:

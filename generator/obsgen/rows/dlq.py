@@ -52,6 +52,7 @@ ROWS: tuple[Row, ...] = (
             **named("header", "namespace"),
             **_DEAD_LETTERS,
             "contract": lambda v: v.files["contract/contract.json"],
+            "monitoring_namespace": lambda v: v.d.monitoring_namespace,
             "own_prometheus": lambda v: v.d.prometheus.deploy,
         },
         when=lambda p: p.declaration.dlq is not None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .. import addresses, agent, scrape, secrets
+from .. import addresses, agent, loki_targets, scrape, secrets
 from ..model import seconds
-from .row import Row, by_name, configmaps, image_of, named
+from .row import Row, View, by_name, configmaps, image_of, named, taken_rules
 
 
 def _agent_row(server: str) -> Row:
@@ -16,13 +16,14 @@ def _agent_row(server: str) -> Row:
         f"kubernetes/{server}.yaml.j2",
         {
             **named("header", "namespace", "cluster"),
+            "discovery": lambda v: agent.DISCOVERY[v.d.output],
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "expressions": lambda v: dict(agent.expressions(v.d)),
             "image": image_of(server),
             "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
             "level_template": lambda v: agent.level_template(v.d.logging.levels),
             "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
-            "loki_url": lambda v: addresses.loki(v.d),
+            "loki_url": lambda v: addresses.loki_push(v.d),
         },
         when=lambda p: p.declaration.logging.agent.type == server,
         manifest=True,
@@ -34,6 +35,10 @@ def _asnamed(names: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(names, "")
 
 
+def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
+    return configmaps("loki-rules", by_name(view.files))
+
+
 ROWS: tuple[Row, ...] = (
     Row(
         "logging/loki.yaml",
@@ -41,14 +46,21 @@ ROWS: tuple[Row, ...] = (
         {
             **named("header", "namespace"),
             "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
+            "clustered": lambda v: v.d.loki.mode != "single-binary",
+            "copies": lambda v: loki_targets.copies(v.d.loki),
             "loki": lambda v: v.d.loki,
+            "peers": lambda v: addresses.loki_peers(v.d),
+            "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
+            "split": lambda v: v.d.loki.mode == "microservices",
+            "workloads": lambda v: loki_targets.workloads(v.d.loki),
             "grafana_url": lambda v: v.d.urls.grafana,
             "image": image_of("loki"),
-            "has_rules": lambda v: bool(v.plan.groups_of("loki")),
+            "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
             "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
         },
         when=lambda p: p.declaration.loki.deploy,
+        wraps=("logging/rules/*.yaml",),
         manifest=True,
     ),
     Row(
@@ -57,15 +69,16 @@ ROWS: tuple[Row, ...] = (
         {**named("header"), "group": lambda v: v.item},
         each=lambda p: [(group.name, group) for group in p.groups_of("loki")],
     ),
+    taken_rules("logging/rules/*.yaml", "loki"),
     Row(
         "logging/loki-rules.yaml",
         "kubernetes/configmaps.yaml.j2",
         {
             **named("header", "namespace"),
             "app": lambda v: "loki",
-            "maps": lambda v: configmaps("loki-rules", by_name(v.files)),
+            "maps": _rule_maps,
         },
-        when=lambda p: bool(p.groups_of("loki")),
+        when=lambda p: p.has_rules("loki"),
         wraps=("logging/rules/*.yaml",),
         manifest=True,
     ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import routing, ruletests, scrape, secrets
+from ..agent import DISCOVERY
 from ..rules import alerts
-from .row import Row, View, by_name, configmaps, image, image_of, named
+from .row import Row, Value, View, by_name, configmaps, image, image_of, named, taken_rules
 
 
 def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
@@ -15,30 +18,15 @@ def _inhibition(view: View) -> tuple[list[tuple[str, list[str]]], list[str]]:
     return routing.inhibited_by(view.d, (alert for _, alert in alerts(view.d, view.plan.packs)))
 
 
-ROWS: tuple[Row, ...] = (
-    Row(
-        "monitoring/prometheus.yaml",
-        "kubernetes/prometheus.yaml.j2",
-        {
-            **named("header", "namespace", "cluster"),
-            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
-            "external_url": lambda v: v.d.urls.prometheus,
-            "alertmanager": lambda v: v.d.alertmanager,
-            "image": image_of("prometheus"),
-            "prometheus": lambda v: v.d.prometheus,
-            "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
-            "targets": lambda v: scrape.targets(v.d),
-        },
-        when=lambda p: p.declaration.prometheus.deploy,
-        wraps=("monitoring/rules/*.yaml",),
-        manifest=True,
-    ),
+# Each group as a file of its own, those that are taken over, and its tests: what promtool reads, and what other files carry.
+RULES: tuple[Row, ...] = (
     Row(
         "monitoring/rules/*.yaml",
         "rules/group.yaml.j2",
         {**named("header"), "group": lambda v: v.item},
         each=lambda p: [(group.name, group) for group in p.groups_of("prometheus")],
     ),
+    taken_rules("monitoring/rules/*.yaml", "prometheus"),
     Row(
         "monitoring/rules/*_test.yaml",
         "rules/test.yaml.j2",
@@ -49,11 +37,43 @@ ROWS: tuple[Row, ...] = (
         },
         each=lambda p: [(g.name, g) for g in p.groups_of("prometheus") if any(rule.examples for rule in g.rules)],
     ),
+)
+
+# What `alertmanager/config.yaml.j2` sees, whatever carries the configuration; `templates` is where its templates are mounted.
+ALERTMANAGER: Mapping[str, Value] = {
+    **named("header", "cluster"),
+    "alertmanager": lambda v: v.d.alertmanager,
+    "inhibition": _inhibition,
+    "receivers": lambda v: secrets.located(v.d, routing.receivers(v.d)),
+    "routes": lambda v: routing.routes(v.d),
+}
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "monitoring/prometheus.yaml",
+        "kubernetes/prometheus.yaml.j2",
+        {
+            **named("header", "namespace", "cluster"),
+            "discovery": lambda v: DISCOVERY[v.d.output],
+            "agent_namespace": lambda v: scrape.agent_namespace(v.d),
+            "external_url": lambda v: v.d.urls.prometheus,
+            "alertmanager": lambda v: v.d.alertmanager,
+            "image": image_of("prometheus"),
+            "prometheus": lambda v: v.d.prometheus,
+            "rule_paths": lambda v: ["/etc/prometheus/rules/*.yaml"],
+            "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
+            "targets": lambda v: scrape.targets(v.d),
+        },
+        when=lambda p: p.declaration.prometheus.deploy,
+        wraps=("monitoring/rules/*.yaml",),
+        manifest=True,
+    ),
+    *RULES,
     Row(
         "monitoring/alert-rules.yaml",
         "kubernetes/configmaps.yaml.j2",
         {**named("header", "namespace"), "app": lambda v: "prometheus", "maps": _rule_maps},
-        when=lambda p: bool(p.groups_of("prometheus")),
+        when=lambda p: p.has_rules("prometheus"),
         wraps=("monitoring/rules/*.yaml",),
         manifest=True,
     ),
@@ -61,16 +81,14 @@ ROWS: tuple[Row, ...] = (
         "monitoring/alertmanager.yaml",
         "kubernetes/alertmanager.yaml.j2",
         {
-            **named("header", "namespace", "cluster"),
-            "alertmanager": lambda v: v.d.alertmanager,
+            **named("namespace"),
+            **ALERTMANAGER,
             "external_url": lambda v: v.d.urls.alertmanager,
             "image": image_of("alertmanager"),
-            "inhibition": _inhibition,
-            "receivers": lambda v: secrets.located(v.d, routing.receivers(v.d)),
             "replicas": lambda v: range(v.d.alertmanager.replicas),
             "reloader_image": lambda v: image("prometheus-config-reloader"),
-            "routes": lambda v: routing.routes(v.d),
             "secret_files": lambda v: secrets.files(v.d, routing.receivers(v.d)),
+            "templates": lambda v: "/etc/alertmanager/templates/*.tmpl",
         },
         manifest=True,
     ),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .. import upstream
 from ..model import Declaration
 from ..plan import Plan
+from ..rules import Engine
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ class Row(NamedTuple):
     """One line of a table.
 
     `each` makes one file per item, its name put for `*` in the path. `wraps` are patterns of other rows' paths, rendered before and given
-    to the context as `files`. `manifest` says that `kubectl apply -k` takes it.
+    to the context as `files`. `manifest` says that `kubectl apply -k` takes it. `template` None: the item is the text itself, which is
+    taken over unchanged. A text whose path ends in .json is written as JSON always is, however its template wrote it.
     """
 
     path: str
-    template: str
+    template: str | None
     context: Mapping[str, Value]
     when: Callable[[Plan], bool] = lambda plan: True
     each: Callable[[Plan], Iterable[tuple[str, Any]]] | None = None
@@ -76,6 +78,11 @@ def image(server: str, target: str | None = None) -> str:
     version = upstream.version(server, target or upstream.versions(server)[-1])
     assert version is not None, f"the check version/unknown lets no {server} {target} through"
     return version.image
+
+
+def taken_rules(path: str, engine: Engine) -> Row:
+    """Rule files that are taken over, byte for byte, among the rendered ones."""
+    return Row(path, None, {}, each=lambda p: [(file.stem, file.text) for file in p.rule_files(engine)])
 
 
 _CONFIGMAP_LIMIT = 256 * 1024  # bytes; client-side apply stops at 262,144
