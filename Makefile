@@ -1,15 +1,15 @@
 # Everything is made in .venv; the judges go to the user's cache (tools/install). Needs python3 >= 3.11; `tools` also
-# Go and Node.js. Variables: PYTHON (python3), PROFILE (prod), ARGS (passed on to pytest or to the benchmark).
+# Go and Node.js. Variables: PYTHON (python3), PROFILE (prod), GRAFANA_URL, ARGS (passed on to pytest or to the benchmark).
 PYTHON ?= python3
 PROFILE ?= prod
 ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test tools verify bench lint clean
+.PHONY: help render test tools verify grafana-check bench lint clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs nothing but Python
 	$(VENV)/bin/obsgen render --profile $(PROFILE)
@@ -22,6 +22,9 @@ tools: ## Build the pinned judges that the registries carry (docs/judges.md)
 
 verify: $(VENV)/.dev tools ## Read every rendered text with the servers' own programs, or by record
 	$(VENV)/bin/obsgen verify --all --require all
+
+grafana-check: $(VENV)/.runtime ## Ask the Grafana at GRAFANA_URL whether it shows rendered/PROFILE (tools/grafana/check.py)
+	$(VENV)/bin/python tools/grafana/check.py "$(GRAFANA_URL)" rendered/$(PROFILE)
 
 bench: $(VENV)/.bench ## Measure the generator (bench/)
 	$(VENV)/bin/python -m bench $(ARGS)

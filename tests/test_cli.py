@@ -150,7 +150,7 @@ def test_a_warning_fails_a_strict_check_and_a_strict_render_only(run: Run, fleet
 
 
 def test_render_writes_beside_the_declaration_and_says_what(run: Run, quiet: Path) -> None:
-    assert run("render", "--profile", "one") == (0, "", "rendered/one: 11 added\n")
+    assert run("render", "--profile", "one") == (0, "", "rendered/one: 16 added\n")
     assert run("render", "--profile", "one") == (0, "", "rendered/one: up to date\n")
     assert (quiet / "rendered" / "one" / "FILES").is_file()
 
@@ -159,7 +159,7 @@ def test_the_declaration_may_be_elsewhere(run: Run, quiet: Path, monkeypatch: py
     (quiet / "x").mkdir()
     monkeypatch.chdir(quiet / "x")
     ran = run("render", "--profile", "one", "--config", "../observability.yaml")
-    assert ran == (0, "", "../rendered/one: 11 added\n")
+    assert ran == (0, "", "../rendered/one: 16 added\n")
 
 
 def test_all_renders_every_profile_each_into_its_folder(run: Run, two: Path) -> None:

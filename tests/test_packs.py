@@ -37,6 +37,7 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "hosts": loki_targets.hosts(Loki()),
         "lag_seconds": 5,
         "loki_rules": 3,
+        "members": 3,
         "namespace": "auralink",
         "parts": loki_targets.workloads(Loki(mode="monolithic-ha")),
         "pods": 3,

@@ -15,6 +15,7 @@ SECTIONS = {
     "versions.yaml": {"versions"},
     "options.yaml": {"removed", "deprecated", "added", "flipped"},
     "metrics.yaml": {"provoked", "metrics", "series"},
+    "dashboards.yaml": {"schema_version", "panels", "replaced"},
 }
 SERVERS = sorted(path.parent.name for path in UPSTREAM.glob("*/versions.yaml"))
 FILES = sorted(UPSTREAM.glob("*/*"))

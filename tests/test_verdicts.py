@@ -9,7 +9,8 @@ from obsgen.judging.verify import verify
 from obsgen.road import load, texts
 
 ROOT = Path(__file__).parents[1]
-DECLARATIONS = [ROOT / "observability.yaml", *sorted((ROOT / "tests" / "fleets").glob("*/observability.yaml"))]
+FLEETS = sorted((ROOT / "tests" / "fleets").glob("*/observability.yaml"))
+DECLARATIONS = [ROOT / "observability.yaml", *FLEETS, ROOT / "tests" / "matrix" / "observability.yaml"]
 
 
 @pytest.mark.parametrize("declaration", DECLARATIONS, ids=lambda path: path.parent.name)

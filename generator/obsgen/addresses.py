@@ -1,4 +1,5 @@
-"""Where each server answers, as the others are told: by its Service, or by the address declared for one that is not deployed."""
+"""Where each server answers, as the others are told: by its Service, in compose by the name of its service there, or by the address
+declared for one that is not deployed."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from .model import Declaration
 
 def inside(declaration: Declaration, host: str, port: int) -> str:
     """host:port of one of ours, as the rest of the output reaches it."""
+    if declaration.output == "compose":
+        return f"{host}:{port}"
     return f"{host}.{declaration.namespace}.svc.cluster.local:{port}"
 
 
@@ -61,7 +64,10 @@ def alertmanagers(declaration: Declaration) -> list[str]:
         return [alertmanager.url] if alertmanager.url else []
     if declaration.output == "operator":
         return [_operated(declaration, "alertmanager", 9093)]
-    hosts = [f"alertmanager-{replica}.alertmanager-headless" for replica in range(alertmanager.replicas)]
+    if declaration.output == "compose":
+        hosts = ["alertmanager"]  # one: checks/machine.py
+    else:
+        hosts = [f"alertmanager-{replica}.alertmanager-headless" for replica in range(alertmanager.replicas)]
     return [f"http://{inside(declaration, host, 9093)}" for host in hosts]
 
 

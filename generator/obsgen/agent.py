@@ -8,11 +8,14 @@ from collections.abc import Iterable
 
 from .model import Declaration
 
+DISCOVERY = {"kubernetes": "kubernetes", "operator": "kubernetes", "compose": "docker"}
+"""Output → who is asked what runs: the agent's template of that name finds containers and makes the labels below of them."""
+
 TARGET_LABELS = ("cluster", "namespace", "app", "container")
-"""Stream labels from the pod; with the fields stored as labels these are all labels a stream has."""
+"""Stream labels from the pod or the container; with the fields stored as labels these are all labels a stream has."""
 
 TARGET_METADATA = ("pod", "stream")
-"""Structured metadata from the pod and the container runtime."""
+"""Structured metadata from the pod, on Docker from the container's own name, and from the runtime."""
 
 PORTS = {"promtail": 3101, "alloy": 12345}
 """Where each agent answers `/metrics`."""

@@ -13,6 +13,9 @@ from .plan import Plan
 SOURCES = ("prometheus", "loki", "alertmanager")
 """Data sources that are provisioned, each by its uid."""
 
+DASHBOARDS = "/etc/grafana/dashboards"
+"""Where the provider looks for dashboards."""
+
 ADMIN_PASSWORD = "GF_SECURITY_ADMIN_PASSWORD"
 """The variable from which Grafana takes it."""
 

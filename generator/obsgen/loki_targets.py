@@ -16,6 +16,7 @@ class Target(NamedTuple):
 
     `keeps` what must survive its pod, or is dear to fetch again: a StatefulSet with a volume. `copies`: lines are written to as many
     of its pods as `replication_factor` says. `rules`: it evaluates the alerts on logs. `alone`: there is one, whatever is declared.
+    `member`: it joins the memberlist, because it has a ring or asks one (seen of 3.7.6; the others never listen there).
     """
 
     name: str
@@ -27,6 +28,7 @@ class Target(NamedTuple):
     copies: bool = False
     rules: bool = False
     alone: bool = False
+    member: bool = True
 
 
 MODES: Mapping[str, tuple[Target, ...]] = {
@@ -36,9 +38,9 @@ MODES: Mapping[str, tuple[Target, ...]] = {
         Target("distributor", 2, "250m", "256Mi", "1Gi"),
         Target("ingester", 3, "500m", "1Gi", "4Gi", keeps=True, copies=True),
         Target("querier", 2, "500m", "512Mi", "2Gi"),
-        Target("query-frontend", 2, "100m", "256Mi", "1Gi"),
-        Target("query-scheduler", 2, "50m", "64Mi", "256Mi"),
-        Target("index-gateway", 2, "250m", "512Mi", "2Gi", keeps=True),
+        Target("query-frontend", 2, "100m", "256Mi", "1Gi", member=False),
+        Target("query-scheduler", 2, "50m", "64Mi", "256Mi", member=False),
+        Target("index-gateway", 2, "250m", "512Mi", "2Gi", keeps=True, member=False),
         # two compactors delete each other's index
         Target("compactor", 1, "250m", "512Mi", "2Gi", keeps=True, alone=True),
         Target("ruler", 2, "100m", "256Mi", "1Gi", keeps=True, rules=True),
@@ -58,6 +60,7 @@ class Workload(NamedTuple):
     keeps: bool
     copies: bool
     rules: bool
+    member: bool
     resources: Mapping[str, Mapping[str, str]]
 
     @property
@@ -103,6 +106,7 @@ def _workload(loki: Loki, target: Target) -> Workload:
         keeps=target.keeps,
         copies=target.copies,
         rules=target.rules,
+        member=target.member,
         resources={
             "requests": _given(usual[0]) | _given(tuned.requests),
             "limits": _given(usual[1]) | _given(tuned.limits),

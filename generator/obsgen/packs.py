@@ -88,6 +88,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "hosts": lambda d: loki_targets.hosts(d.loki),
         "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),
         "loki_rules": loki_rules,
+        "members": lambda d: sum(part.replicas for part in loki_targets.workloads(d.loki) if part.member),
         "namespace": lambda d: d.namespace,
         "parts": lambda d: loki_targets.workloads(d.loki) if d.loki.deploy else [],
         "pods": lambda d: sum(one.replicas for one in loki_targets.workloads(d.loki)),

@@ -151,6 +151,24 @@ def expand_env(text: str) -> str:
     return re.sub(r"\$(?=[${])|\\(?=[\\/])", r"\g<0>\g<0>", text)
 
 
+def compose_value(value: Any) -> str:
+    """One line of YAML for exactly this value in a Compose file.
+
+    Compose fills in `$NAME` and `${NAME}` in every value once the YAML is read, and takes `$$` for one (compose-go 2.16).
+    """
+    return yaml_value(_twice(value))
+
+
+def _twice(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, Mapping):
+        return {key: _twice(item) for key, item in value.items()}  # keys are not filled in
+    if isinstance(value, (list, tuple)):
+        return [_twice(item) for item in value]
+    return value
+
+
 def provisioned(text: str) -> str:
     """YAML text that Grafana's provisioning gives back unchanged; the last filter.
 
@@ -213,6 +231,7 @@ _Dumper.add_representer(str, _represented)
 
 FILTERS = {
     "yaml": yaml_value,
+    "compose": compose_value,
     "json": json_value,
     "alloy": alloy_value,
     "block": block,

@@ -24,7 +24,9 @@ def targets(declaration: Declaration) -> list[Target]:
 
 
 def agent_namespace(declaration: Declaration) -> str:
-    """Where the agent runs: its own namespace if declared, because it needs the host's logs."""
+    """Where the agent runs: its own namespace if declared, because it needs the host's logs; on Docker there are none."""
+    if declaration.output == "compose":
+        return declaration.namespace
     return declaration.logging.agent.namespace or declaration.namespace
 
 
@@ -38,6 +40,8 @@ def _ours(declaration: Declaration) -> Iterator[Target]:
     namespace, agent = declaration.namespace, declaration.logging.agent.type
     if declaration.alertmanager.deploy:
         yield Target("alertmanager", declaration.monitoring_namespace, 9093)
+    if declaration.grafana.deploy:
+        yield Target("grafana", namespace, 3000)
     if declaration.loki.deploy:
         yield Target("loki", namespace, 3100)
     yield Target(agent, agent_namespace(declaration), PORTS[agent])

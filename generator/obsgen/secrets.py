@@ -11,12 +11,15 @@ from .grafana import ADMIN_PASSWORD
 from .model import Declaration, ObjectStore, SecretSource
 from .routing import Receiver
 
+FILES_OF_COMPOSE = "/run/secrets"
+"""Where Compose mounts each secret that a service names (Compose specification, `secrets`)."""
+
 # For each output, the file in which Alertmanager finds a secret, from its logical name and where it lives.
 FILES: Mapping[str, Callable[[str, SecretSource], str]] = {
     "kubernetes": lambda name, source: f"/etc/alertmanager/secrets/{name}",
     # prometheus-operator 0.85 mounts each Secret of `spec.secrets` there, whole
     "operator": lambda name, source: f"/etc/alertmanager/secrets/{source.secret}/{source.key}",
-    "compose": lambda name, source: f"/run/secrets/{name}",
+    "compose": lambda name, source: f"{FILES_OF_COMPOSE}/{name}",
 }
 
 

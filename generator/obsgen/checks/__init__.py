@@ -15,6 +15,7 @@ from . import (
     loglines,
     logs,
     loki,
+    machine,
     messages,
     metrics,
     names,
@@ -105,6 +106,7 @@ CHECKS: tuple[Check, ...] = (
     Check("loki/no-schema", "error", servers.no_schema),
     Check("loki/schema-history", "error", history.schema_history),
     Check("loki/moved-storage", "error", history.moved_storage),
+    Check("output/one-machine", "error", machine.one_machine),
     Check("dlq/image", "error", servers.no_image),
     Check("dlq/image-version", "warning", servers.moving_image),
     Check("dlq/cluster", "error", servers.cluster_of_one),
@@ -142,7 +144,6 @@ CHECKS: tuple[Check, ...] = (
     Check("rules/unrouted", "warning", rulefiles.unrouted),
     Check("rules/runbook", "warning", rulefiles.no_page),
     Check("render/too-large", "error", sizes.too_large),
-    Check("render/not-yet", "error", versions.not_rendered),
 )
 
 # Rules and routes are made of the names that these ask about: where one leads nowhere, what they do can't be said.

@@ -68,7 +68,19 @@ def _unscraped(declared: Declared, read: Iterable[tuple[str, frozenset[str]]]) -
 
 
 # Runtimes of services, and exporters that a cluster brings: ours says nothing of them.
-_FOREIGN = ("go_", "process_", "python_", "nodejs_", "jvm_", "kube_", "container_", "node_", "kubelet_", "probe_")
+_FOREIGN = (
+    "go_",
+    "process_",
+    "python_",
+    "nodejs_",
+    "jvm_",
+    "kube_",
+    "container_",
+    "node_",
+    "kubelet_",
+    "probe_",
+    "grafana_",
+)
 
 
 def _foreign(declared: Declared, metric: str) -> bool:

@@ -9,7 +9,6 @@ from .. import upstream
 from ..document import Path
 from ..model import Declaration
 from ..road import Declared
-from ..rows import TABLES
 from .finding import Finding
 from .routing import alertmanager_config
 
@@ -106,10 +105,3 @@ def written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str
             yield from written(value, (*path, place), f"{above}[]")
     else:
         yield path, f"{above}={patch}"
-
-
-def not_rendered(declared: Declared) -> Iterator[Finding]:
-    """What the grammar knows and this version can't render at all: the output would not be what was asked for."""
-    d = declared.declaration
-    if d.output not in TABLES:
-        yield Finding(("output",), f"output: {d.output} is not rendered yet", "write output: kubernetes")

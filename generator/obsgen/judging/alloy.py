@@ -1,6 +1,6 @@
 """What Alloy's parser, formatter and validation say of its configuration.
 
-Not exercised here: what only a start shows, which is `alloyrun`'s.
+Not exercised here: what only a start shows, which is `alloyrun`'s, and on one machine `dockerrun`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ..plan import Plan
-from . import alloyrun, texts
+from . import alloyrun, dockerrun, texts
 from .task import Outcome, Task, Text, ask, lay_out, outcome
 
 _FORMAT = ("fmt", "-t", "config.alloy")
@@ -28,6 +28,8 @@ def tasks(files: Mapping[str, str], plan: Plan) -> Iterator[Task]:
         path = config.name.partition("#")[0]
         if path != config.name:
             yield alloyrun.task(config, Text(path, files[path]), plan)
+        elif "compose.yaml" in files:
+            yield dockerrun.task("alloy", config, Text("compose.yaml", files["compose.yaml"]), plan)
 
 
 def _read(config: Text, arguments: tuple[str, ...], program: Path, work: Path) -> Outcome:

@@ -69,13 +69,23 @@ def running(
     Raises ProblemsError (could not run) where there is no mount namespace to be had, or no token.
     """
     _lay_out(cluster, account, work / "var")
+    with started(command, address, work, {**_variables(cluster, work), "HOSTNAME": node}) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], address: str, work: Path, variables: Mapping[str, str]) -> Iterator[Running]:
+    """Start a command with `work/var` as its `/var` and these variables alone; it is killed at the end.
+
+    Raises ProblemsError (could not run) where there is no mount namespace to be had.
+    """
     inner = 'mount --bind "$0" /var && exec "$@"'
     log = work / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*_namespace(), "sh", "-c", inner, str(work / "var"), *command],
             cwd="/",
-            env={**_variables(cluster, work), "HOSTNAME": node},
+            env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -37,6 +37,10 @@ def tasks(files: Mapping[str, str], plan: Plan) -> Iterator[Task]:
         labels = frozenset(agent.stored(plan.declaration, "label"))
         run = partial(_ship, config, lines, samples, labels)
         yield Task("promtail", "promtail", f"{config.name}: sample lines", (config, lines, expected), _DRY_RUN, run)
+        if "compose.yaml" in files and "#" not in config.name:
+            from . import dockerrun  # which takes its lines from here
+
+            yield dockerrun.task("promtail", config, Text("compose.yaml", files["compose.yaml"]), plan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ NAMES: Mapping[str, str] = {
     "kubectl": "kubernetes",
     "kubernetes-validate": "",
     "operator-config": "",
+    "compose-go": "",
     "yamllint": "",
 }
 """Judge → the name under `versions` whose MAJOR.MINOR it must have; "" where any version will do."""

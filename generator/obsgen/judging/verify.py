@@ -12,7 +12,7 @@ from pathlib import Path
 from ..document import did_you_mean
 from ..plan import Plan
 from ..problem import Problem, ProblemsError
-from . import alertmanager, alloy, grafana, kubernetes, loki, operator, prometheus, promtail, tools, verdicts
+from . import alertmanager, alloy, compose, grafana, kubernetes, loki, operator, prometheus, promtail, tools, verdicts
 from .report import NAMES, Answered, Report, problems
 from .task import Outcome, Task
 
@@ -25,6 +25,7 @@ JUDGES: tuple[Callable[[Mapping[str, str], Plan], Iterator[Task]], ...] = (
     alloy.tasks,
     kubernetes.tasks,
     operator.tasks,
+    compose.tasks,
 )
 
 _THREADS = 2

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from . import common, dlq, grafana, logging, monitoring, operator
+from . import common, compose, dlq, grafana, logging, monitoring, operator
 from .row import Row
 
 TABLES: Mapping[str, tuple[Row, ...]] = {
     "kubernetes": (*logging.ROWS, *monitoring.ROWS, *grafana.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
     "operator": (*logging.ROWS, *operator.ROWS, *grafana.ROWS, *dlq.ROWS, *common.ROWS, *common.KUBERNETES),
+    "compose": (*compose.ROWS, *common.ROWS),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import contract, routing, runbooks, secrets
+from .. import compose, contract, routing, runbooks, secrets
 from .row import Row, by_name, configmaps, named
 
 ROWS: tuple[Row, ...] = (
@@ -40,6 +40,9 @@ ROWS: tuple[Row, ...] = (
         "SECRETS.md.j2",
         {
             **named("header", "namespace"),
+            "files": lambda v: compose.files(v.d),
+            "loki_env": lambda v: compose.LOKI_VARIABLES,
+            "loki_variables": lambda v: compose.loki_variables(v.d),
             "monitoring_namespace": lambda v: v.d.monitoring_namespace,
             "mounted": lambda v: sorted({s.secret for _, s in secrets.files(v.d, routing.receivers(v.d))}),
             "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d)),

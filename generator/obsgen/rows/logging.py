@@ -16,6 +16,7 @@ def _agent_row(server: str) -> Row:
         f"kubernetes/{server}.yaml.j2",
         {
             **named("header", "namespace", "cluster"),
+            "discovery": lambda v: agent.DISCOVERY[v.d.output],
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "expressions": lambda v: dict(agent.expressions(v.d)),
             "image": image_of(server),

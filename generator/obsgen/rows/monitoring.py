@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import routing, ruletests, scrape, secrets
+from ..agent import DISCOVERY
 from ..rules import alerts
 from .row import Row, Value, View, by_name, configmaps, image, image_of, named, taken_rules
 
@@ -53,11 +54,13 @@ ROWS: tuple[Row, ...] = (
         "kubernetes/prometheus.yaml.j2",
         {
             **named("header", "namespace", "cluster"),
+            "discovery": lambda v: DISCOVERY[v.d.output],
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "external_url": lambda v: v.d.urls.prometheus,
             "alertmanager": lambda v: v.d.alertmanager,
             "image": image_of("prometheus"),
             "prometheus": lambda v: v.d.prometheus,
+            "rule_paths": lambda v: ["/etc/prometheus/rules/*.yaml"],
             "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
             "targets": lambda v: scrape.targets(v.d),
         },
