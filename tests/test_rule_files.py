@@ -153,3 +153,12 @@ def test_an_alert_of_a_team_s_file_does_not_take_the_place_of_a_pack_s(run: Run,
     ran = run("check", "--profile", "one")
     assert ran.code == 1
     assert "team.yaml:2:3: 'Watchdog' is defined twice: by the pack watchdog too" in ran.out
+
+
+def test_a_compose_prometheus_is_told_of_each_file_by_name() -> None:
+    files = rendered(load(FLEET / "observability.yaml", "compose"))
+    (config,) = configs(files, "prometheus.yaml")
+    told = {name.rpartition("/")[2] for name in yaml.safe_load(config.text)["rule_files"]}
+    there = {path.rpartition("/")[2] for path in files if path.startswith("prometheus/rules/")}
+    assert told == {name for name in there if not name.endswith("_test.yaml")}
+    assert "Old_one.yaml" in told
