@@ -46,7 +46,9 @@ def _moved(rows: tuple[Row, ...], before: str, after: str) -> tuple[Row, ...]:
 
 def _rule_paths(view: View) -> list[str]:
     # by name: a pattern would take the tests beside them for rules, and Prometheus would not start
-    return [f"/etc/prometheus/rules/{group.name}.yaml" for group in view.plan.groups_of("prometheus")]
+    groups, taken = view.plan.groups_of("prometheus"), view.plan.rule_files("prometheus")
+    names = [*(group.name for group in groups), *(file.stem for file in taken)]
+    return [f"/etc/prometheus/rules/{name}.yaml" for name in sorted(names)]
 
 
 def _deployed(plan: Plan) -> bool:
@@ -173,7 +175,7 @@ _COMPOSE: Mapping[str, Value] = {
     "parts": _parts,
     "prometheus": lambda v: v.d.prometheus,
     "redis_probe": _redis_probe,
-    "rules": lambda v: {name: bool(v.plan.groups_of(name)) for name in ("loki", "prometheus")},
+    "rules": lambda v: {"loki": v.plan.has_rules("loki"), "prometheus": v.plan.has_rules("prometheus")},
     "secret_files": lambda v: compose.mounted(v.d),
     "starts": lambda v: {name: compose.start(of) for name, of in compose.variables(v.d).items()},
     "urls": lambda v: v.d.urls,
