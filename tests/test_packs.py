@@ -53,10 +53,14 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "replicas": 3,
     },
     "objectives": {
+        "alerts_examples": range(11),
+        "alerts_max": 10,
+        "alerts_window": "1d",
         "budgets": [
             {"budget": "0.001", "min_events": 100, "apps": ["a"]},
             {"budget": "0.05", "min_events": 0, "apps": ["b", "c-1"]},
         ],
+        "cluster": "use1",
         "counted": COUNTED,
         "interval": "30",
         "namespace": "auralink",
@@ -90,7 +94,11 @@ BARE: Mapping[str, Mapping[str, Any]] = {
     },
     "alertmanager": {"deployed": False, "namespace": "auralink", "pods": ["alertmanager-0"], "replicas": 1},
     "objectives": {
+        "alerts_examples": range(0),
+        "alerts_max": None,
+        "alerts_window": "1d",
         "budgets": [],
+        "cluster": "use1",
         "counted": [],
         "interval": "30",
         "namespace": "auralink",
