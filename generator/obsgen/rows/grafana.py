@@ -64,6 +64,7 @@ BOARDS: tuple[Row, ...] = (
     _board(
         "alerting",
         **_limits("alerts_max"),
+        alertmanager_seen=lambda p: seen.seen(p, "alertmanager"),
         heartbeat=lambda p: "watchdog" in p.packs,
         replicas=lambda p: p.declaration.alertmanager.replicas,
     ),
@@ -79,6 +80,7 @@ BOARDS: tuple[Row, ...] = (
         alerts_window=lambda p: seen.alerts_window(p.declaration),
         budgets=lambda p: availability.windows(p.declaration),
         guards=seen.guards,
+        loki_seen=lambda p: seen.seen(p, "loki"),
         promises=lambda p: seen.promises(p.declaration),
         records=seen.records,
     ),
@@ -86,6 +88,7 @@ BOARDS: tuple[Row, ...] = (
         "log-pipeline",
         **_limits("lag_max", "search_max"),
         agent=seen.shipped_by,
+        loki_seen=lambda p: seen.seen(p, "loki"),
         rate_limit=lambda p: p.declaration.loki.limits.ingestion_rate_mb * 1024 * 1024,
         records=seen.records,
         streams_limit=lambda p: p.declaration.loki.limits.max_global_streams_per_user,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .. import addresses, agent, loki_targets, scrape, secrets, upstream
 from ..model import seconds
-from .row import Row, by_name, configmaps, image_of, named
+from .row import Row, by_name, configmaps, image_of, named, taken_rules
 
 
 def _agent_row(server: str) -> Row:
@@ -56,7 +56,7 @@ ROWS: tuple[Row, ...] = (
             "workloads": lambda v: loki_targets.workloads(v.d.loki),
             "grafana_url": lambda v: v.d.urls.grafana,
             "image": image_of("loki"),
-            "has_rules": lambda v: bool(v.plan.groups_of("loki")),
+            "has_rules": lambda v: v.plan.has_rules("loki"),
             "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
         },
@@ -69,6 +69,7 @@ ROWS: tuple[Row, ...] = (
         {**named("header"), "group": lambda v: v.item},
         each=lambda p: [(group.name, group) for group in p.groups_of("loki")],
     ),
+    taken_rules("logging/rules/*.yaml", "loki"),
     Row(
         "logging/loki-rules.yaml",
         "kubernetes/configmaps.yaml.j2",
@@ -77,7 +78,7 @@ ROWS: tuple[Row, ...] = (
             "app": lambda v: "loki",
             "maps": lambda v: configmaps("loki-rules", by_name(v.files)),
         },
-        when=lambda p: bool(p.groups_of("loki")),
+        when=lambda p: p.has_rules("loki"),
         wraps=("logging/rules/*.yaml",),
         manifest=True,
     ),

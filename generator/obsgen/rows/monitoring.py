@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .. import routing, ruletests, scrape, secrets
 from ..agent import DISCOVERY
 from ..rules import alerts
-from .row import Row, Value, View, by_name, configmaps, image, image_of, named
+from .row import Row, Value, View, by_name, configmaps, image, image_of, named, taken_rules
 
 
 def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
@@ -18,7 +18,7 @@ def _inhibition(view: View) -> tuple[list[tuple[str, list[str]]], list[str]]:
     return routing.inhibited_by(view.d, (alert for _, alert in alerts(view.d, view.plan.packs)))
 
 
-# Each group as a file of its own, and its tests: what promtool reads, and what other files carry.
+# Each group as a file of its own, those that are taken over, and its tests: what promtool reads, and what other files carry.
 RULES: tuple[Row, ...] = (
     Row(
         "monitoring/rules/*.yaml",
@@ -26,6 +26,7 @@ RULES: tuple[Row, ...] = (
         {**named("header"), "group": lambda v: v.item},
         each=lambda p: [(group.name, group) for group in p.groups_of("prometheus")],
     ),
+    taken_rules("monitoring/rules/*.yaml", "prometheus"),
     Row(
         "monitoring/rules/*_test.yaml",
         "rules/test.yaml.j2",
@@ -72,7 +73,7 @@ ROWS: tuple[Row, ...] = (
         "monitoring/alert-rules.yaml",
         "kubernetes/configmaps.yaml.j2",
         {**named("header", "namespace"), "app": lambda v: "prometheus", "maps": _rule_maps},
-        when=lambda p: bool(p.groups_of("prometheus")),
+        when=lambda p: p.has_rules("prometheus"),
         wraps=("monitoring/rules/*.yaml",),
         manifest=True,
     ),
