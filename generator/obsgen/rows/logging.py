@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .. import addresses, agent, loki_targets, scrape, secrets
+from .. import addresses, agent, loki_targets, scrape, secrets, upstream
 from ..model import seconds
 from .row import Row, by_name, configmaps, image_of, named, taken_rules
 
@@ -35,6 +35,8 @@ def _asnamed(names: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(names, "")
 
 
+_MARKERS = "compactor.deletion_marker_object_store_prefix"
+
 ROWS: tuple[Row, ...] = (
     Row(
         "logging/loki.yaml",
@@ -47,6 +49,9 @@ ROWS: tuple[Row, ...] = (
             "loki": lambda v: v.d.loki,
             "peers": lambda v: addresses.loki_peers(v.d),
             "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
+            "shared_markers": lambda v: (
+                v.d.loki.object_store is not None and upstream.knows("loki", v.d.versions.loki, _MARKERS)
+            ),
             "split": lambda v: v.d.loki.mode == "microservices",
             "workloads": lambda v: loki_targets.workloads(v.d.loki),
             "grafana_url": lambda v: v.d.urls.grafana,
