@@ -226,6 +226,7 @@ def test_the_file_is_json_as_it_is_always_written() -> None:
     for path in DASHBOARDS:
         text = path.read_text(encoding="utf-8")
         assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+        assert "[=" not in text and "{%" not in text  # a template's own words inside a string
 
 
 def test_a_template_that_gives_no_json_is_told_and_nothing_is_written() -> None:
@@ -259,3 +260,19 @@ def test_a_row_begins_a_line_and_a_collapsed_one_holds_what_follows() -> None:
     assert [one["type"] for one in made] == ["stat", "row", "row", "stat"]
     assert [one["gridPos"]["y"] for one in made[1]["panels"]] == [5]
     assert [one["gridPos"]["y"] for one in made] == [0, 4, 9, 10]
+
+
+def test_servers_that_nobody_here_scrapes_have_no_panels(tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["loki"] = {"deploy": False, "url": "http://loki.example.com"}
+        data["alertmanager"] = {"deploy": False, "url": "http://alertmanager.example.com"}
+        data["secrets"] = {name: where for name, where in data["secrets"].items() if not name.startswith("s3")}
+        data["packs"]["log-pipeline"] = {}
+
+    made = texts(declared(tmp_path, change))
+    asked = {
+        name: " ".join(one.text for one in queries(json.loads(made[f"dashboards/shop-{name}.json"])))
+        for name in ("log-pipeline", "alerting")
+    }
+    assert "promtail_sent_entries_total" in asked["log-pipeline"] and "loki_" not in asked["log-pipeline"]
+    assert "ALERTS" in asked["alerting"] and "alertmanager_" not in asked["alerting"]

@@ -29,7 +29,7 @@ class Artifact:
 
 def artifacts(plan: Plan) -> list[Artifact]:
     """Every file of a plan, those that are wrapped before those that wrap them."""
-    rows = [row for row in TABLES[plan.declaration.output] if row.when(plan)]
+    rows = [row for row in TABLES.get(plan.declaration.output, ()) if row.when(plan)]
     found = [(path, row, item) for row in rows for path, item in _paths(row, plan)]
     paths = tuple(sorted(path for path, _, _ in found))
     manifests = tuple(sorted(path for path, row, _ in found if row.manifest))

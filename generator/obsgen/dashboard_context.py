@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import agent, dashboards, requests, runbooks
+from . import agent, dashboards, requests, runbooks, scrape
 from .model import Declaration, Field, seconds, size
 from .plan import Plan
 from .rules import alerts
@@ -127,6 +127,12 @@ def shipped_by(plan: Plan) -> str:
 def scraped(plan: Plan) -> list[str]:
     """Services that export metrics."""
     return sorted(name for name, service in plan.declaration.services.items() if service.metrics)
+
+
+def seen(plan: Plan, app: str) -> bool:
+    """Can Prometheus have series of a server of this name? Not of one that is not ours, where Prometheus is; another one may."""
+    d = plan.declaration
+    return not d.prometheus.deploy or any(target.app == app for target in scrape.targets(d))
 
 
 def levels(plan: Plan) -> list[str]:

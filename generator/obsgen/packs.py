@@ -121,16 +121,18 @@ def shipped(
     declaration: Declaration,
     template: Callable[[str, Mapping[str, Any]], str],
     layers: Sequence[Mapping[str, Any]],
+    taken_loki_rules: int = 0,
 ) -> dict[str, Any]:
     """What each declared pack's template says of this declaration; `template` renders a pack from its name and context.
 
-    The pack that misses rules of Loki comes last, because it counts those that the other packs are left with once tuned.
+    The pack that misses rules of Loki comes last, because it counts those that the other packs are left with once tuned, and those of
+    files that are taken over.
     """
     said: dict[str, Any] = {}
     for name in sorted(CONTEXT.keys() & declaration.packs, key=lambda name: "loki_rules" in CONTEXT[name]):
         context = {key: value(declaration) for key, value in CONTEXT[name].items()}
         if "loki_rules" in context:
-            context["loki_rules"] += _loki_rules_of(tuned(said, layers), declaration.alerts)
+            context["loki_rules"] += taken_loki_rules + _loki_rules_of(tuned(said, layers), declaration.alerts)
         said[name] = yaml.load(template(name, context), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return {name: said[name] for name in declaration.packs if name in said}
 

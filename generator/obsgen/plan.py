@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from .model import Declaration
 from .packs import Expanded
-from .rules import Group
+from .rule_files import RuleFile, read
+from .rules import Engine, Group
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,12 @@ class Plan:
     def groups_of(self, engine: str) -> tuple[Group, ...]:
         """The groups of one engine, by name."""
         return tuple(group for group in self.groups if group.engine == engine)
+
+    def rule_files(self, engine: Engine | None = None) -> tuple[RuleFile, ...]:
+        """The rule files that are taken over: those of one engine, or all."""
+        files = (read(name, self.taken[name]) for name in self.declaration.rule_files)
+        return tuple(file for file in files if engine in (None, file.engine))
+
+    def has_rules(self, engine: Engine) -> bool:
+        """Whether one engine has anything to evaluate."""
+        return bool(self.groups_of(engine) or self.rule_files(engine))

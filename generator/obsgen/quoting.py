@@ -110,6 +110,13 @@ def block(text: str, indent: int) -> str:
     return "|\n" + "\n".join(pad + line if line else "" for line in lines)
 
 
+def verbatim(text: str, indent: int) -> str:
+    """Text of somebody else as the value of a key, to the last byte: a literal block where one holds it, else in quotes."""
+    if not _LITERAL.fullmatch(text) or text.endswith("\n\n"):
+        return yaml_value(text)
+    return block(text, indent) if text.endswith("\n") else block(text, indent).replace("|", "|-", 1)
+
+
 def nested(text: str, indent: int) -> str:
     """A YAML document as the value of a key: its lines as they stand, `indent` spaces deep, where that means the same; else written anew.
 
@@ -236,6 +243,7 @@ FILTERS = {
     "nested": nested,
     "provisioned": provisioned,
     "secret_file": secret_file,
+    "verbatim": verbatim,
     "sha256": sha256,
     "patched": patched,
     "re_escape": re.escape,

@@ -10,7 +10,7 @@ from os.path import relpath
 from pathlib import Path as FilePath
 from typing import Any
 
-from . import model, packs, render, rules
+from . import model, packs, render, rule_files, rules
 from .artifacts import artifacts
 from .assets import SCHEMAS
 from .document import Path, Spot
@@ -54,15 +54,20 @@ def load(config: FilePath, profile: str) -> Declared:
         raise ProblemsError(problems)
     declaration = model.declaration(layers.data, schema("observability"))
     said = [document.data for document in layers.documents]
-    tuned = packs.tuned(packs.shipped(declaration, render.pack, said), said)
+    files = taken(layers, declaration, config.parent)
+    tuned = packs.tuned(packs.shipped(declaration, render.pack, said, _loki_rules(declaration, files)), said)
     problems = tuning(layers, tuned)
     if problems:
         raise ProblemsError(problems)
     expanded = packs.expand(tuned, declaration.alerts)
     # from the declaration's folder, so that a header is the same wherever the command was typed
     sources = tuple(relpath(document.file, config.parent) for document in (*layers.documents, *layers.included))
-    files = taken(layers, declaration, config.parent)
     return Declared(layers, declaration, expanded, profile, sources, files)
+
+
+def _loki_rules(declaration: model.Declaration, taken: Mapping[str, str]) -> int:
+    files = (rule_files.read(name, taken[name]) for name in declaration.rule_files)
+    return sum(len(file.rules) for file in files if file.engine == "loki" and not file.fault)
 
 
 def shape(layers: Layers) -> list[Problem]:

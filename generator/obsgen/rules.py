@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,11 @@ class Group:
     engine: Engine
     interval: str
     rules: tuple[Rule, ...]
+
+
+def object_name(name: str) -> str:
+    """A name that Kubernetes allows for the object that carries a rule file of this name."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "rules"
 
 
 def groups(declaration: Declaration, packs: Mapping[str, Expanded]) -> tuple[Group, ...]:

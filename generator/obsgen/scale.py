@@ -79,12 +79,18 @@ def _pods(declared: Declared) -> list[tuple[str, str, str]]:
     parts = loki_targets.workloads(loki)
     asked = sum(part.replicas * memory(part.resources["requests"]["memory"]) for part in parts)
     volumes = sum(part.replicas for part in parts if part.keeps)
-    spare = [f"{part.replicas - part.least} of {part.replicas} {part.container}" for part in parts if part.least]
     return [
         ("pods", str(sum(part.replicas for part in parts)), f"mode: {loki.mode}"),
         ("memory asked for", _bytes(asked), "pods x requests.memory"),
         ("volumes", f"{volumes} x {loki.storage}", "pods that keep something x loki.storage"),
-        ("may be missing", ", ".join(spare), "without an error to anybody"),
+        *(
+            (
+                "may be missing",
+                f"{part.replicas - part.least} of {part.replicas}",
+                f"{part.container}, without an error to anybody",
+            )
+            for part in parts
+        ),
     ]
 
 

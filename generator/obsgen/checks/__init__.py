@@ -19,6 +19,7 @@ from . import (
     messages,
     metrics,
     names,
+    operator,
     panelqueries,
     panels,
     promises,
@@ -27,6 +28,7 @@ from . import (
     retention,
     routetree,
     routing,
+    rulefiles,
     secrets,
     servers,
     sizes,
@@ -132,13 +134,21 @@ CHECKS: tuple[Check, ...] = (
     Check("server/raw-reason", "error", raw.unexplained_patch),
     Check("server/raw-expired", "warning", raw.expired_patch),
     Check("server/url", "error", servers.no_address),
+    Check("operator/labels", "error", operator.no_labels),
+    Check("operator/no-effect", "error", operator.no_effect),
+    Check("operator/option", "error", operator.newer_option),
+    Check("operator/variable", "error", operator.variable),
+    Check("rules/file", "error", rulefiles.not_a_rule_file),
+    Check("rules/name", "error", rulefiles.taken_name),
+    Check("rules/duplicate", "error", rulefiles.same_alert),
+    Check("rules/unrouted", "warning", rulefiles.unrouted),
+    Check("rules/runbook", "warning", rulefiles.no_page),
     Check("render/too-large", "error", sizes.too_large),
-    Check("render/left-out", "warning", versions.partly_rendered),
 )
 
 # Rules and routes are made of the names that these ask about: where one leads nowhere, what they do can't be said.
 _NAMES = ("reference/", "team/", "version/unknown")
-_OF_ROUTES = ("route/", "render/too-large")
+_OF_ROUTES = ("route/", "rules/", "operator/", "render/too-large")
 
 
 def check(declared: Declared) -> list[Problem]:

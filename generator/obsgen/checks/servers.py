@@ -58,7 +58,9 @@ def no_address(declared: Declared) -> Iterator[Finding]:
     if not d.loki.deploy and not d.loki.url:
         fact = "Loki is not deployed here, and the agent doesn't know where it is"
         yield Finding(("loki",), fact, "add url, or deploy it", key=True)
-    asks = [name for name, needs in (("Prometheus", d.prometheus.deploy), ("Loki's ruler", d.loki.deploy)) if needs]
+    # the operator's Prometheus is told by its own object
+    told_here = d.prometheus.deploy and d.output != "operator"
+    asks = [name for name, needs in (("Prometheus", told_here), ("Loki's ruler", d.loki.deploy)) if needs]
     if not d.alertmanager.deploy and not d.alertmanager.url and asks:
         fact = f"Alertmanager is not deployed here, and {' and '.join(asks)} would send alerts to nobody"
         yield Finding(("alertmanager",), fact, "add url, or deploy it", key=True)

@@ -66,7 +66,7 @@ def removed_option(declared: Declared) -> Iterator[Finding]:
     d = declared.declaration
     for server in ("loki", "prometheus", "alertmanager"):
         target = getattr(d.versions, server)
-        for path, key in _written(getattr(d, server).raw.patch, (server, "raw", "patch")):
+        for path, key in written(getattr(d, server).raw.patch, (server, "raw", "patch")):
             for option in upstream.removed(server, target):
                 if option.key == key:
                     fact = f"{server} {target} has no {option.key} (removed in {option.since})"
@@ -85,35 +85,23 @@ def too_old(declared: Declared) -> Iterator[Finding]:
     ]
     if not newer:
         return
-    written = {key for _, key in _written(alertmanager_config(declared), ())}
+    used = {key for _, key in written(alertmanager_config(declared), ())}
     for option in newer:
-        if option.key in written:
+        if option.key in used:
             fact = f"what is rendered uses {option.key}, which came with alertmanager {option.since}; the target is {target}"
             yield Finding(("versions", "alertmanager"), fact, "raise the version, or choose another channel")
 
 
-def _written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
-    """Where a patch writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
+def written(patch: Any, path: Path, above: str = "") -> Iterator[tuple[Path, str]]:
+    """Where a patch or a configuration writes something, with the option's name as `upstream/` spells it: `a.b`, `a[].b`, `a=VALUE`."""
     if isinstance(patch, Mapping):
         for key, value in patch.items():
             name = f"{above}.{key}" if above else key
             if value is not None:  # null deletes
                 yield (*path, key), name
-                yield from _written(value, (*path, key), name)
+                yield from written(value, (*path, key), name)
     elif isinstance(patch, list):
         for place, value in enumerate(patch):
-            yield from _written(value, (*path, place), f"{above}[]")
+            yield from written(value, (*path, place), f"{above}[]")
     else:
         yield path, f"{above}={patch}"
-
-
-def partly_rendered(declared: Declared) -> Iterator[Finding]:
-    """What is declared and left out of the output must not look rendered."""
-    d = declared.declaration
-    left_out = {
-        ("rule_files",): bool(d.rule_files),
-    }
-    for path, wanted in left_out.items():
-        if wanted:
-            fact = f"{'.'.join(path)} is declared, and this version renders nothing for it yet"
-            yield Finding(path, fact, "do it by hand for now", key=True)

@@ -82,8 +82,8 @@ class Cluster:
         self._apply({name: level for name, level in levels.items() if self.levels.get(name) != level})
 
     def define(self, resources: str) -> None:
-        """Make these CustomResourceDefinitions, and wait until their objects are taken. Raises ProblemsError if that fails."""
-        if resources in self.defined:
+        """Make these CustomResourceDefinitions ("": none), and wait until their objects are taken. Raises ProblemsError if that fails."""
+        if not resources or resources in self.defined:
             return
         answer = self.kubectl("apply", "--server-side", "-f", "-", stdin=resources)
         if answer.code == 0:

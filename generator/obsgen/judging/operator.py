@@ -70,8 +70,8 @@ def _monitors(text: Text, arguments: tuple[str, ...], program: Path, work: Path)
     if answer.code or answer.stderr:
         return Outcome(False, refusal(answer._replace(stdout="")))
     made = {job["job_name"] for job in yaml.load(answer.stdout, _LOADER)["scrape_configs"] or ()}
-    lost = [name for name in _endpoints(text.text) if name not in made]
-    return Outcome(not lost, "\n".join(f"{name}: the operator makes no scrape job of it" for name in lost))
+    said = [f"{name}: the operator makes no scrape job of it" for name in _endpoints(text.text) if name not in made]
+    return Outcome(not said, "\n".join(said))
 
 
 def _endpoints(text: str) -> Iterator[str]:
@@ -89,16 +89,17 @@ def _routes(text: Text, arguments: tuple[str, ...], program: Path, work: Path) -
     if answer.code:
         return outcome(answer)
     ours, theirs = yaml.load(text.text, _LOADER), yaml.load(answer.stdout, _LOADER)
-    lost = list(_lost(ours, theirs, ""))
-    return Outcome(not lost, "\n".join(lost))
+    said = list(lost(ours, theirs, ""))
+    return Outcome(not said, "\n".join(said))
 
 
-def _lost(ours: Any, theirs: Any, path: str) -> Iterator[str]:
+def lost(ours: Any, theirs: Any, path: str) -> Iterator[str]:
+    """What of ours is not in theirs, each at its path."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         for key, value in ours.items():
-            yield from _lost(value, theirs.get(key), f"{path}.{key}".lstrip("."))
+            yield from lost(value, theirs.get(key), f"{path}.{key}".lstrip("."))
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            yield from _lost(one, other, f"{path}[{place}]")
+            yield from lost(one, other, f"{path}[{place}]")
     elif ours != theirs and (ours or theirs):  # an empty value is the same as none
         yield f"{path}: the operator makes {theirs!r} of {ours!r}"

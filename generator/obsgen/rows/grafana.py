@@ -64,6 +64,7 @@ BOARDS: tuple[Row, ...] = (
     _board(
         "alerting",
         **_limits("alerts_max"),
+        alertmanager_seen=lambda p: seen.seen(p, "alertmanager"),
         heartbeat=lambda p: "watchdog" in p.packs,
         replicas=lambda p: p.declaration.alertmanager.replicas,
     ),
@@ -79,6 +80,7 @@ BOARDS: tuple[Row, ...] = (
         alerts_window=lambda p: seen.alerts_window(p.declaration),
         budgets=lambda p: availability.windows(p.declaration),
         guards=seen.guards,
+        loki_seen=lambda p: seen.seen(p, "loki"),
         promises=lambda p: seen.promises(p.declaration),
         records=seen.records,
     ),
@@ -86,6 +88,7 @@ BOARDS: tuple[Row, ...] = (
         "log-pipeline",
         **_limits("lag_max", "search_max"),
         agent=seen.shipped_by,
+        loki_seen=lambda p: seen.seen(p, "loki"),
         rate_limit=lambda p: p.declaration.loki.limits.ingestion_rate_mb * 1024 * 1024,
         records=seen.records,
         streams_limit=lambda p: p.declaration.loki.limits.max_global_streams_per_user,
@@ -99,6 +102,27 @@ def _maps(view: View) -> list[tuple[str, str, str]]:
     return [(dashboards.configmap(name.removesuffix(".json")), name, text) for name, text in found]
 
 
+# What the templates of Grafana's own configuration see, whatever carries them.
+CONFIGURATION: Mapping[str, Value] = {
+    **named("header"),
+    "grafana": lambda v: v.d.grafana,
+    "root_url": lambda v: v.d.urls.grafana,
+}
+DATASOURCES: Mapping[str, Value] = {
+    **named("header"),
+    "alertmanager_url": lambda v: addresses.alertmanager(v.d),
+    "loki_url": lambda v: addresses.loki_query(v.d),
+    "prometheus_url": lambda v: addresses.prometheus(v.d),
+    "scrape_interval": lambda v: v.d.prometheus.scrape_interval,
+    "trace_field": lambda v: grafana.trace_field(v.d),
+}
+PROVIDERS: Mapping[str, Value] = {
+    **named("header"),
+    "dashboards_path": lambda v: grafana.DASHBOARDS,
+    "folder": lambda v: v.d.name,
+    "folder_uid": lambda v: v.d.name,
+}
+
 ROWS: tuple[Row, ...] = (
     *BOARDS,
     Row("dashboards/*.json", None, {}, each=lambda p: grafana.taken(p)),
@@ -106,21 +130,14 @@ ROWS: tuple[Row, ...] = (
         "dashboards/grafana.yaml",
         "kubernetes/grafana.yaml.j2",
         {
-            **named("header", "namespace"),
+            **named("namespace"),
+            **CONFIGURATION,
+            **DATASOURCES,
+            **PROVIDERS,
             "admin_password": lambda v: grafana.admin_password(v.d),
-            "alertmanager_url": lambda v: addresses.alertmanager(v.d),
             "deployed": lambda v: v.d.deploys_grafana,
-            "dashboards_path": lambda v: grafana.DASHBOARDS,
-            "folder": lambda v: v.d.name,
-            "folder_uid": lambda v: v.d.name,
-            "grafana": lambda v: v.d.grafana,
             "image": image_of("grafana"),
-            "loki_url": lambda v: addresses.loki_query(v.d),
             "maps": _maps,
-            "prometheus_url": lambda v: addresses.prometheus(v.d),
-            "root_url": lambda v: v.d.urls.grafana,
-            "scrape_interval": lambda v: v.d.prometheus.scrape_interval,
-            "trace_field": lambda v: grafana.trace_field(v.d),
         },
         wraps=("dashboards/*.json",),
         manifest=True,

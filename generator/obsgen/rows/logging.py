@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .. import addresses, agent, loki_targets, scrape, secrets
 from ..model import seconds
-from .row import Row, by_name, configmaps, image_of, named
+from .row import Row, Value, by_name, configmaps, image_of, named, taken_rules
+
+# What `loki/config.yaml.j2` sees, whatever carries the configuration.
+LOKI: Mapping[str, Value] = {
+    **named("header", "namespace"),
+    "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
+    "clustered": lambda v: v.d.loki.mode != "single-binary",
+    "copies": lambda v: loki_targets.copies(v.d.loki),
+    "grafana_url": lambda v: v.d.urls.grafana,
+    "loki": lambda v: v.d.loki,
+    "peers": lambda v: addresses.loki_peers(v.d),
+    "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
+    "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
+    "split": lambda v: v.d.loki.mode == "microservices",
+}
+
+# What either agent's configuration sees: what one stores of a line, the other does.
+AGENT: Mapping[str, Value] = {
+    **named("header", "namespace", "cluster"),
+    "discovery": lambda v: agent.DISCOVERY[v.d.output],
+    "expressions": lambda v: dict(agent.expressions(v.d)),
+    "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
+    "level_template": lambda v: agent.level_template(v.d.logging.levels),
+    "loki_url": lambda v: addresses.loki_push(v.d),
+    "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
+}
 
 
 def _agent_row(server: str) -> Row:
-    """Both agents see the same: what one stores of a line, the other does."""
     return Row(
         f"logging/{server}.yaml",
         f"kubernetes/{server}.yaml.j2",
         {
-            **named("header", "namespace", "cluster"),
-            "discovery": lambda v: agent.DISCOVERY[v.d.output],
+            **AGENT,
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
-            "expressions": lambda v: dict(agent.expressions(v.d)),
             "image": image_of(server),
-            "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
-            "level_template": lambda v: agent.level_template(v.d.logging.levels),
-            "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
-            "loki_url": lambda v: addresses.loki_push(v.d),
         },
         when=lambda p: p.declaration.logging.agent.type == server,
         manifest=True,
@@ -40,20 +58,11 @@ ROWS: tuple[Row, ...] = (
         "logging/loki.yaml",
         "kubernetes/loki.yaml.j2",
         {
-            **named("header", "namespace"),
-            "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
-            "clustered": lambda v: v.d.loki.mode != "single-binary",
-            "copies": lambda v: loki_targets.copies(v.d.loki),
-            "loki": lambda v: v.d.loki,
-            "peers": lambda v: addresses.loki_peers(v.d),
-            "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
-            "split": lambda v: v.d.loki.mode == "microservices",
-            "workloads": lambda v: loki_targets.workloads(v.d.loki),
-            "grafana_url": lambda v: v.d.urls.grafana,
+            **LOKI,
+            "has_rules": lambda v: v.plan.has_rules("loki"),
             "image": image_of("loki"),
-            "has_rules": lambda v: bool(v.plan.groups_of("loki")),
-            "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
+            "workloads": lambda v: loki_targets.workloads(v.d.loki),
         },
         when=lambda p: p.declaration.loki.deploy,
         manifest=True,
@@ -64,6 +73,7 @@ ROWS: tuple[Row, ...] = (
         {**named("header"), "group": lambda v: v.item},
         each=lambda p: [(group.name, group) for group in p.groups_of("loki")],
     ),
+    taken_rules("logging/rules/*.yaml", "loki"),
     Row(
         "logging/loki-rules.yaml",
         "kubernetes/configmaps.yaml.j2",
@@ -72,7 +82,7 @@ ROWS: tuple[Row, ...] = (
             "app": lambda v: "loki",
             "maps": lambda v: configmaps("loki-rules", by_name(v.files)),
         },
-        when=lambda p: bool(p.groups_of("loki")),
+        when=lambda p: p.has_rules("loki"),
         wraps=("logging/rules/*.yaml",),
         manifest=True,
     ),

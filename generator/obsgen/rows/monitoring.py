@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .. import routing, ruletests, scrape, secrets
 from ..agent import DISCOVERY
 from ..rules import alerts
-from .row import Row, Value, View, by_name, configmaps, image, image_of, named
+from .row import Row, Value, View, by_name, configmaps, image, image_of, named, taken_rules
 
 
 def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
@@ -18,7 +18,7 @@ def _inhibition(view: View) -> tuple[list[tuple[str, list[str]]], list[str]]:
     return routing.inhibited_by(view.d, (alert for _, alert in alerts(view.d, view.plan.packs)))
 
 
-# Each group as a file of its own, and its tests: what promtool reads, and what other files carry.
+# Each group as a file of its own, those that are taken over, and its tests: what promtool reads, and what other files carry.
 RULES: tuple[Row, ...] = (
     Row(
         "monitoring/rules/*.yaml",
@@ -26,6 +26,7 @@ RULES: tuple[Row, ...] = (
         {**named("header"), "group": lambda v: v.item},
         each=lambda p: [(group.name, group) for group in p.groups_of("prometheus")],
     ),
+    taken_rules("monitoring/rules/*.yaml", "prometheus"),
     Row(
         "monitoring/rules/*_test.yaml",
         "rules/test.yaml.j2",
@@ -47,21 +48,26 @@ ALERTMANAGER: Mapping[str, Value] = {
     "routes": lambda v: routing.routes(v.d),
 }
 
+# What `prometheus/config.yaml.j2` sees, but for `rule_paths`.
+PROMETHEUS: Mapping[str, Value] = {
+    **named("header", "namespace", "cluster"),
+    "alertmanager": lambda v: v.d.alertmanager,
+    "discovery": lambda v: DISCOVERY[v.d.output],
+    "prometheus": lambda v: v.d.prometheus,
+    "targets": lambda v: scrape.targets(v.d),
+}
+
 ROWS: tuple[Row, ...] = (
     Row(
         "monitoring/prometheus.yaml",
         "kubernetes/prometheus.yaml.j2",
         {
-            **named("header", "namespace", "cluster"),
-            "discovery": lambda v: DISCOVERY[v.d.output],
+            **PROMETHEUS,
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "external_url": lambda v: v.d.urls.prometheus,
-            "alertmanager": lambda v: v.d.alertmanager,
             "image": image_of("prometheus"),
-            "prometheus": lambda v: v.d.prometheus,
             "rule_paths": lambda v: ["/etc/prometheus/rules/*.yaml"],
             "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
-            "targets": lambda v: scrape.targets(v.d),
         },
         when=lambda p: p.declaration.prometheus.deploy,
         wraps=("monitoring/rules/*.yaml",),
@@ -72,7 +78,7 @@ ROWS: tuple[Row, ...] = (
         "monitoring/alert-rules.yaml",
         "kubernetes/configmaps.yaml.j2",
         {**named("header", "namespace"), "app": lambda v: "prometheus", "maps": _rule_maps},
-        when=lambda p: bool(p.groups_of("prometheus")),
+        when=lambda p: p.has_rules("prometheus"),
         wraps=("monitoring/rules/*.yaml",),
         manifest=True,
     ),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from .. import scrape
+from ..rules import object_name
 from .monitoring import ALERTMANAGER, RULES
 from .row import Row, View, by_name, named
 
@@ -18,7 +18,7 @@ def objects(files: Mapping[str, str]) -> list[tuple[str, str]]:
     """Rule files as objects: a name that Kubernetes allows, made of the file's, and no two the same; with the file's text."""
     named: dict[str, str] = {}
     for file, text in by_name(files).items():
-        name = re.sub("[^a-z0-9]+", "-", file.rpartition(".")[0].lower()).strip("-") or "rules"
+        name = object_name(file.rpartition(".")[0])
         others = sum(taken == name or taken.startswith(f"{name}--") for taken in named)
         named[f"{name}--{others + 1}" if others else name] = text
     return list(named.items())
@@ -34,7 +34,7 @@ ROWS: tuple[Row, ...] = (
             "labels": lambda v: _labels(v, "prometheus"),
             "objects": lambda v: objects(v.files),
         },
-        when=lambda p: bool(p.groups_of("prometheus")),
+        when=lambda p: p.has_rules("prometheus"),
         wraps=("monitoring/rules/*.yaml",),
         manifest=True,
     ),

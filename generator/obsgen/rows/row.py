@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .. import upstream
 from ..model import Declaration
 from ..plan import Plan
+from ..rules import Engine
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def image(server: str, target: str | None = None) -> str:
     version = upstream.version(server, target or upstream.versions(server)[-1])
     assert version is not None, f"the check version/unknown lets no {server} {target} through"
     return version.image
+
+
+def taken_rules(path: str, engine: Engine) -> Row:
+    """Rule files that are taken over, byte for byte, among the rendered ones."""
+    return Row(path, None, {}, each=lambda p: [(file.stem, file.text) for file in p.rule_files(engine)])
 
 
 _CONFIGMAP_LIMIT = 256 * 1024  # bytes; client-side apply stops at 262,144
