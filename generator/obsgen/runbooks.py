@@ -442,10 +442,14 @@ def _few(values: tuple[str, ...]) -> tuple[str, ...]:
     return values if len(values) <= _SHOWN else (*values[:_SHOWN], f"and {len(values) - _SHOWN} more")
 
 
+# prometheus-operator's pods carry no label `app` (0.85); ours carry both
+_NAMED_BY = dict.fromkeys(("alertmanager", "prometheus"), "app.kubernetes.io/name")
+
+
 def _commands(apps: tuple[str, ...], namespace: str, found: bool) -> Iterator[str]:
     inside = f"kubectl -n {shell(namespace)}"
     if len(apps) == 1:
-        pods = f"-l app={shell(apps[0])} "
+        pods = f"-l {_NAMED_BY.get(apps[0], 'app')}={shell(apps[0])} "
     elif apps:
         pods = '-l "app=$APP" '
         which = "the alert's label service says which of" if found else "then each of"
