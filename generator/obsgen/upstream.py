@@ -104,6 +104,12 @@ def added(server: str) -> tuple[Option, ...]:
     return _options(server, "added")
 
 
+def knows(server: str, target: str, key: str) -> bool:
+    """Whether the server has a key at MAJOR.MINOR, as far as `options.yaml` says: one that it names nowhere was always there."""
+    later = {option.key for option in added(server) if number(option.since) > number(target)}
+    return key not in later | {option.key for option in removed(server, target)}
+
+
 def flipped(server: str) -> tuple[Option, ...]:
     """Keys whose default changed, with `was` and `now`."""
     return _options(server, "flipped")
