@@ -12,6 +12,7 @@ import yaml
 from conftest import FLEETS
 from obsgen import logql, matching, promql, runbooks
 from obsgen.checks import check
+from obsgen.judging.texts import configs
 from obsgen.packs import CONTEXT
 from obsgen.road import Declared, load, texts
 from obsgen.rules import alerts, owners
@@ -75,9 +76,8 @@ def test_a_page_shows_the_expression_of_each_level_as_it_is_rendered(tree: Tree)
 
 def test_who_is_told_is_what_the_rendered_routes_say(tree: Tree) -> None:
     declared, made = tree
-    manifests = [one for one in yaml.safe_load_all(made["monitoring/alertmanager.yaml"]) if one]
-    (config,) = [one["data"] for one in manifests if one["metadata"]["name"] == "alertmanager-config"]
-    route = yaml.safe_load(config["alertmanager.yaml"])["route"]
+    (config,) = configs(made, "alertmanager.yaml")
+    route = yaml.safe_load(config.text)["route"]
     asked = 0
     for page in runbooks.pages(declared.plan):
         for book in page.books:
@@ -92,9 +92,8 @@ def test_who_is_told_is_what_the_rendered_routes_say(tree: Tree) -> None:
 
 def test_the_places_named_are_those_of_the_rendered_receivers(tree: Tree) -> None:
     declared, made = tree
-    manifests = [one for one in yaml.safe_load_all(made["monitoring/alertmanager.yaml"]) if one]
-    (config,) = [one["data"] for one in manifests if one["metadata"]["name"] == "alertmanager-config"]
-    rendered = {one["name"]: one for one in yaml.safe_load(config["alertmanager.yaml"])["receivers"]}
+    (config,) = configs(made, "alertmanager.yaml")
+    rendered = {one["name"]: one for one in yaml.safe_load(config.text)["receivers"]}
     kinds = {"teams": "msteamsv2_configs"}
     for page in runbooks.pages(declared.plan):
         for told in (told for book in page.books for step in book.steps for told in step.told):
@@ -155,12 +154,14 @@ def test_a_page_has_no_empty_heading_and_no_word_of_the_program(tree: Tree) -> N
 
 
 def test_a_page_says_how_to_silence_its_alert_and_what_to_type(tree: Tree) -> None:
-    namespace = tree[0].declaration.namespace
+    d = tree[0].declaration
+    command = "docker ps " if d.output == "compose" else "kubectl -n "
     for name in set(pages(tree)) - {"README"}:
         commands = "\n".join(fences(pages(tree)[name], "sh"))
         assert f"amtool silence add alertname={name} -d 2h" in commands
         assert "--alertmanager.url=http" in commands
-        assert "kubectl -n " in commands and (namespace in commands or "agent" in commands)
+        assert command in commands
+        assert d.namespace in commands or d.monitoring_namespace in commands or "agent" in commands
 
 
 def test_no_shipped_alert_has_a_page_with_a_part_missing(tree: Tree) -> None:
