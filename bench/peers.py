@@ -1,7 +1,7 @@
 """Programs that do a part of the same work, on the same fleet, in a process of their own.
 
 `python -m bench.peers NAME FOLDER` prints JSON: CPU seconds, and bytes of what it read or wrote. NAME `prepare` writes the
-input of the jsonnet programs, `same` fails if their rules are not ours.
+input of the jsonnet programs and the builders, `same` fails if their rules are not ours.
 """
 
 from __future__ import annotations
@@ -83,12 +83,81 @@ def compose(folder: Path, collector: bool = True) -> tuple[float, str]:
     return _timed(work)
 
 
+def panels_json(folder: Path) -> str:
+    """What the builders need of the fleet's dashboards, as JSON: of each panel its texts, its place, its queries."""
+    from obsgen import road
+    from obsgen.artifacts import artifacts
+    from obsgen.dashboard_reader import panels, read
+    from obsgen.render import render
+
+    declared = road.load(folder / "observability.yaml", "prod")
+    ours = [a for a in artifacts(declared.plan) if a.path.startswith("dashboards/") and a.path.endswith(".json")]
+    boards = [read(text) for text in render(ours).values()]
+    return json.dumps(
+        [{"uid": b["uid"], "title": b["title"], "panels": list(map(_of_panel, panels(b)))} for b in boards]
+    )
+
+
+def _of_panel(panel: dict[str, Any]) -> dict[str, Any]:
+    defaults = panel.get("fieldConfig", {}).get("defaults", {})
+    return {
+        **{key: panel.get(key, "") for key in ("type", "title", "description", "gridPos")},
+        "unit": defaults.get("unit", ""),
+        "steps": defaults.get("thresholds", {}).get("steps", []),
+        "queries": [
+            [one["datasource"]["type"], one["expr"], one.get("legendFormat", "")] for one in panel.get("targets", ())
+        ],
+    }
+
+
+def builders(folder: Path) -> tuple[float, str]:
+    """The same panels through the builders of grafana-foundation-sdk, without variables, links, annotations and column settings."""
+    names = (
+        "dashboard",
+        "prometheus",
+        "loki",
+        "timeseries",
+        "stat",
+        "table",
+        "logs",
+        "text",
+        "bargauge",
+        "statetimeline",
+    )
+    of = {name: importlib.import_module(f"grafana_foundation_sdk.builders.{name}") for name in names}
+    model = importlib.import_module("grafana_foundation_sdk.models.dashboard")
+    encoder = importlib.import_module("grafana_foundation_sdk.cog.encoder").JSONEncoder
+    boards = json.loads((folder / "panels.json").read_text(encoding="utf-8"))
+
+    def build(panel: dict[str, Any]) -> Any:
+        if panel["type"] == "row":
+            return of["dashboard"].Row(panel["title"])
+        made = of[panel["type"].replace("-", "")].Panel().title(panel["title"]).description(panel["description"])
+        made = made.grid_pos(model.GridPos(**panel["gridPos"])).unit(panel["unit"])
+        for kind, expr, legend in panel["queries"]:
+            made = made.with_target(of[kind].Dataquery().expr(expr).legend_format(legend))
+        steps = [model.Threshold(color=step["color"], value=step["value"]) for step in panel["steps"]]
+        return made.thresholds(of["dashboard"].ThresholdsConfig().mode("absolute").steps(steps))
+
+    def work() -> str:
+        texts = []
+        for board in boards:
+            made = of["dashboard"].Dashboard(board["title"]).uid(board["uid"]).tags(["obsgen"]).refresh("1m")
+            for panel in board["panels"]:
+                made = made.with_row(build(panel)) if panel["type"] == "row" else made.with_panel(build(panel))
+            texts.append(json.dumps(made.build(), cls=encoder, indent=2))
+        return "\n".join(texts)
+
+    return _timed(work)
+
+
 PEERS: dict[str, Callable[[Path], tuple[float, str]]] = {
     "rjsonnet": rjsonnet,
     "rjsonnet, YAML": lambda folder: rjsonnet(folder, "true"),
     "gojsonnet": gojsonnet,
     "yaml.compose": compose,
     "yaml.compose, collector off": lambda folder: compose(folder, collector=False),
+    "grafana-foundation-sdk": builders,
 }
 
 
@@ -115,6 +184,7 @@ def _rules(file: Any) -> dict[str, Any]:
 def _main(name: str, folder: Path) -> None:
     if name == "prepare":
         (folder / "fleet.json").write_text(fleet_json(folder), encoding="utf-8")
+        (folder / "panels.json").write_text(panels_json(folder), encoding="utf-8")
     elif name == "same":
         found = differing(folder)
         if found:

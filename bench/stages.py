@@ -58,11 +58,13 @@ def measure(folder: Path) -> Clock:
     layers = clock.step("read", lambda: stack(config, _PROFILE, folder / "profiles"), source)
     clock.step("shape", lambda: road.shape(layers), source)
     d = clock.step("model", lambda: model.declaration(layers.data, road.schema("observability")), source)
-    declared = road.Declared(layers, d, {}, _PROFILE, ("observability.yaml",))
+    declared = road.Declared(layers, d, {}, _PROFILE, ("observability.yaml",), {})
     plan = clock.step("rules", lambda: declared.plan, source)  # the checks ask for them, so before them
     clock.step("checks", lambda: check(declared), source)
     ours = [a for a in artifacts(plan) if a.row.template == "rules/group.yaml.j2"]
     clock.step("rule texts", lambda: render(ours), _length)
+    boards = [a for a in artifacts(plan) if a.path.startswith("dashboards/") and a.path.endswith(".json")]
+    clock.step("dashboards", lambda: render(boards), _length)
     texts = clock.step("all texts", lambda: render(artifacts(plan)), _length)
     with tempfile.TemporaryDirectory() as out:
         clock.step("write", lambda: tree.apply(Path(out), tree.changes(Path(out), texts)), lambda _: _length(texts))

@@ -22,10 +22,15 @@ from obsgen.problem import ProblemsError
 from obsgen.road import Declared, load, texts
 from snapshot_tree import ROOT
 
-DASHBOARDS = sorted(
-    [*ROOT.glob("rendered/*/dashboards/*.json"), *ROOT.glob("tests/fleets/*/rendered/*/dashboards/*.json")]
-)
-TREES = sorted({path.parents[1] for path in DASHBOARDS})
+TREES = sorted([*ROOT.glob("rendered/*"), *ROOT.glob("tests/fleets/*/rendered/*")])
+
+
+def boards(tree: Path) -> list[Path]:
+    """The dashboards of a tree, which in Compose's stand among Grafana's files."""
+    return sorted([*tree.glob("dashboards/*.json"), *tree.glob("grafana/dashboards/*.json")])
+
+
+DASHBOARDS = [path for tree in TREES for path in boards(tree)]
 BASE = ROOT / "tests/checks/base.yaml"
 
 
@@ -95,9 +100,7 @@ def test_what_grafanas_types_contradict_is_seen(said: str) -> None:
 @pytest.mark.parametrize("tree", TREES, ids=named)
 def test_our_own_dashboards_pass_the_checks_for_those_that_are_taken_over(tree: Path) -> None:
     one = load(tree.parents[1] / "observability.yaml", tree.name)
-    files = {
-        path: text for path, text in texts(one).items() if path.startswith("dashboards/") and path.endswith(".json")
-    }
+    files = {path: text for path, text in texts(one).items() if "dashboards/" in path and path.endswith(".json")}
     named = msgspec.structs.replace(one.declaration.dashboards, files=tuple(files))
     as_taken = dataclasses.replace(
         one, declaration=msgspec.structs.replace(one.declaration, dashboards=named), taken=files
@@ -111,7 +114,7 @@ def test_our_own_dashboards_pass_the_checks_for_those_that_are_taken_over(tree: 
 
 @pytest.mark.parametrize("tree", TREES, ids=named)
 def test_uids_and_titles_are_each_there_once_and_the_uid_names_the_file(tree: Path) -> None:
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tree.glob("dashboards/*.json")}
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in boards(tree)}
     assert {name: one["uid"] for name, one in found.items()} == {name: name for name in found}
     assert len({one["title"] for one in found.values()}) == len(found)
     assert all(re.fullmatch("[a-z0-9-]{1,40}", name) for name in found)
@@ -134,7 +137,7 @@ def test_links_lead_to_dashboards_that_are_rendered(path: Path) -> None:
 def test_alerts_link_to_dashboards_that_are_rendered(tree: Path) -> None:
     rules = [path.read_text(encoding="utf-8") for path in tree.glob("*/rules/*.yaml")]
     led = {uid for text in rules for uid in re.findall(r"dashboard_url: \"?\S+/d/([\w-]+)", text)}
-    assert led <= {path.stem for path in tree.glob("dashboards/*.json")}
+    assert led <= {path.stem for path in boards(tree)}
     grafana = load(tree.parents[1] / "observability.yaml", tree.name).declaration.urls.grafana
     assert bool(led) == bool(grafana)
 

@@ -17,8 +17,10 @@ from obsgen.road import load, texts
 from snapshot_tree import ROOT
 from test_dashboards import declared
 
-TREES = sorted([*ROOT.glob("rendered/*"), *ROOT.glob("tests/fleets/*/rendered/*")])
+EVERY = sorted([*ROOT.glob("rendered/*"), *ROOT.glob("tests/fleets/*/rendered/*")])
+TREES = [tree for tree in EVERY if (tree / "dashboards/grafana.yaml").is_file()]
 OURS = [tree for tree in TREES if "kind: Deployment" in (tree / "dashboards/grafana.yaml").read_text(encoding="utf-8")]
+COMPOSED = [tree for tree in EVERY if (tree / "grafana/grafana.ini").is_file()]
 
 # Grafana ignores a key that it doesn't know, also one in wrong case: these are the ones that its documentation lists.
 KEYS = {
@@ -67,6 +69,8 @@ def expanded(value: Any) -> Any:
 
 
 def provisioning(tree: Path, key: str) -> Any:
+    for raw in tree.glob(f"grafana/provisioning/*/{key}"):
+        return expanded(yaml.safe_load(raw.read_text(encoding="utf-8")))
     text = (tree / "dashboards/grafana.yaml").read_text(encoding="utf-8")
     return expanded(yaml.safe_load(mounted(text, "grafana-provisioning", key)))
 
@@ -77,7 +81,7 @@ def test_a_value_comes_through_grafanas_expansion_as_it_was() -> None:
         assert expanded(value) != value or "$" not in value or value == "$"
 
 
-@pytest.mark.parametrize("tree", OURS, ids=named)
+@pytest.mark.parametrize("tree", [*OURS, *COMPOSED], ids=named)
 def test_every_key_of_the_provisioning_is_one_that_grafana_reads(tree: Path) -> None:
     sources, providers = provisioning(tree, "datasources.yaml"), provisioning(tree, "providers.yaml")
     assert set(sources) <= KEYS["datasources"] and set(providers) <= KEYS["providers"]

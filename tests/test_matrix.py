@@ -71,10 +71,11 @@ def test_every_shipped_profile_renders_or_is_refused(
     (tmp_path / "profiles").mkdir()
     for shipped in (ROOT / "profiles").glob("*.yaml"):
         (tmp_path / "profiles" / shipped.name).symlink_to(shipped)
-    (tmp_path / "profiles" / "moved.yaml").write_text(
-        f"extends: {profile}\noutput: {output}\nlogging: {{agent: {{type: {agent}}}}}\nloki: {{mode: {mode}}}\n",
-        encoding="utf-8",
+    moved = (
+        f"extends: {profile}\noutput: {output}\nlogging: {{agent: {{type: {agent}}}}}\nloki: {{mode: {mode}}}\n"
+        "operator: {labels: {release: kube-prometheus-stack}}\n"
     )
+    (tmp_path / "profiles" / "moved.yaml").write_text(moved, encoding="utf-8")
     ran = run(
         "render", "--profile", "moved", "--config", str(tmp_path / "observability.yaml"), "--out", str(tmp_path / "out")
     )

@@ -272,7 +272,7 @@ def test_a_name_defined_twice_names_both_places(folder: Path) -> None:
 def test_an_included_file_only_adds_to_maps(folder: Path) -> None:
     assert told(folder, o="include: [b.yaml]", _b="include: [c.yaml]\nname: b") == [
         f"b.yaml:{line}:1: an included file cannot set {key!r} "
-        "(it adds to maps such as services, teams and alerts; write this in the declaration) [include/not-a-map]"
+        "(it adds to alerts, dlq.queues, secrets, services, teams; write this in the declaration) [include/cannot-set]"
         for line, key in ((1, "include"), (2, "name"))
     ]
 
@@ -313,4 +313,53 @@ def test_a_file_is_included_once(folder: Path) -> None:
 def test_a_profile_cannot_include(folder: Path) -> None:
     assert told(folder, "p", p="include: [b.yaml]") == [
         "profiles/p.yaml:1:1: a profile cannot include files (write 'include' in the declaration) [profile/include]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("routing: {unrouted: [chat]}", "routing"),
+        ("severities: {loud: {priority: P0, notify: [page]}}", "severities"),
+        ("loki: {storage: 1Gi}", "loki"),
+        ("loki: {retention: {streams: {}}}", "loki"),
+        ("prometheus: {retention: 1d}", "prometheus"),
+        ("alertmanager: {raw: {patch: {route: {receiver: mine}}}}", "alertmanager"),
+        ("packs: {watchdog: {alerts: {Watchdog: null}}}", "packs"),
+        ("objectives: {dlq_depth: {max: 1000000}}", "objectives"),
+        ("logging: {fields: {user_id: {store: label}}}", "logging"),
+        ("dlq: {retention: 1d}", "dlq.retention"),
+        ("dlq: {redis: {deploy: false}}", "dlq.redis"),
+        ("rule_files: [mine.yaml]", "rule_files"),
+        ("output: compose", "output"),
+    ],
+)
+def test_a_file_of_a_team_touches_neither_routing_nor_storage_nor_what_is_everybody_s(
+    folder: Path, text: str, key: str
+) -> None:
+    (said,) = told(folder, o="include: [b.yaml]\ndlq: {redis: {}}", _b=text)
+    assert said.startswith("b.yaml:1:")
+    assert f"an included file cannot set '{key}'" in said
+    assert said.endswith("[include/cannot-set]")
+
+
+def test_a_file_of_a_team_adds_queues_beside_those_of_others(folder: Path) -> None:
+    o = "include: [b.yaml]\ndlq: {image: i, queues: {a: {owner: x}}}"
+    assert stacked(folder, o=o, _b="dlq: {queues: {b: {owner: y}}}").data["dlq"] == {
+        "image": "i",
+        "queues": {"a": {"owner": "x"}, "b": {"owner": "y"}},
+    }
+    (said,) = told(folder, o=o, _b="dlq: {queues: {a: {owner: y}}}")
+    assert said == "b.yaml:1:16: 'a' is defined twice: at o.yaml:2 too (rename or delete one) [include/defined-twice]"
+
+
+def test_a_word_that_is_nearly_one_of_those_is_asked_about(folder: Path) -> None:
+    assert told(folder, o="include: [b.yaml]", _b="servces: {a: {}}") == [
+        "b.yaml:1:1: an included file cannot set 'servces' (did you mean 'services'?) [include/cannot-set]"
+    ]
+
+
+def test_what_an_included_file_adds_to_is_a_map(folder: Path) -> None:
+    assert told(folder, o="include: [b.yaml]", _b="services: [a]") == [
+        "b.yaml:1:1: 'services' is not a map (write names below services) [include/not-a-map]"
     ]

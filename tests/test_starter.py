@@ -12,6 +12,7 @@ from conftest import Run
 WRITTEN = [
     "observability.yaml",
     "profiles/dev.yaml",
+    "profiles/local.yaml",
     "profiles/prod.yaml",
     "schemas/observability.schema.json",
     "schemas/profile.schema.json",
@@ -28,7 +29,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_init_writes_a_declaration_two_profiles_and_the_schemas_and_says_how_to_go_on(run: Run, empty: Path) -> None:
+def test_init_writes_a_declaration_three_profiles_and_the_schemas_and_says_how_to_go_on(run: Run, empty: Path) -> None:
     ran = run("init")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.splitlines() == [

@@ -31,8 +31,12 @@ def parsed(template: str) -> nodes.Template:
 
 
 def named(template: nodes.Expr) -> list[str]:
-    """The templates that an include or import can mean: one, or with a name made up at run time, one per type of channel."""
-    return [template.value] if isinstance(template, nodes.Const) else CHANNELS
+    """The templates that an include or import can mean: one, or with a name made up at run time, all whose names fit."""
+    if isinstance(template, nodes.Const):
+        return [template.value]
+    assert isinstance(template, nodes.Concat)
+    pattern = "".join(node.value if isinstance(node, nodes.Const) else "*" for node in template.nodes)
+    return [path.relative_to(TEMPLATES).as_posix() for path in sorted(TEMPLATES.glob(pattern))]
 
 
 def family(template: str) -> Iterator[tuple[str, nodes.Template]]:

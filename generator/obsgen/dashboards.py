@@ -47,7 +47,7 @@ _BOARDS = (
     ("dlq", r"\b(dlq|redis)_|app=\"(redis-exporter|dlq-api)\""),
     ("log-pipeline", r"\b(loki|promtail|loki_\w+)[_:]|\bservice:log_bytes|app=\"(loki|promtail|alloy)\""),
     ("alerting", r"\b(alertmanager|prometheus)_|app=\"(alertmanager|prometheus)\"|^vector\(1\)$|\bALERTS\b"),
-    ("objectives", r"\bservice:(requests|request_errors|error_budget)"),
+    ("objectives", r"\bservice:(requests|request_errors|error_budget)|\balerts:began"),
 )
 
 

@@ -24,12 +24,19 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def add(target: Mapping[str, Any], included: Mapping[str, Any]) -> dict[str, Any]:
-    """`target` with the names of the maps of `included` beside its own; a null stays one, for the schema to refuse."""
+ADDED: frozenset[Path] = frozenset({("services",), ("teams",), ("secrets",), ("alerts",), ("dlq", "queues")})
+"""The maps that an included file adds names to. What else there is, such as routing and storage, is all teams' and the declaration's."""
+
+
+def add(target: Mapping[str, Any], included: Mapping[str, Any], at: Path = ()) -> dict[str, Any]:
+    """`target` with the names of the maps `ADDED` of `included` beside its own; a null stays one, for the schema to refuse."""
     both = dict(target)
-    for section, names in included.items():
-        own = target.get(section, {})
-        both[section] = {**own, **names} if isinstance(own, Mapping) and isinstance(names, Mapping) else own
+    for key, names in included.items():
+        own = target.get(key, {})
+        if not isinstance(own, Mapping) or not isinstance(names, Mapping):
+            both[key] = own
+        else:
+            both[key] = {**own, **names} if (*at, key) in ADDED else add(own, names, (*at, key))
     return both
 
 

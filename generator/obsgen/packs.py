@@ -43,6 +43,12 @@ def _log_bytes_per_day(declaration: Declaration) -> float | None:
     return size(str(volume.max)) * 86_400 / seconds(volume.window or "1d")
 
 
+def _alerts_examples(declaration: Declaration) -> range:
+    """One alert more than the objective allows; none where the test would take longer than it is worth."""
+    most, window = _bound(declaration, "alerts", "max"), _bound(declaration, "alerts", "window") or "1d"
+    return range(int(most) + 1) if most is not None and most <= 50 and seconds(window) <= 86_400 else range(0)
+
+
 def _retention_hours(declaration: Declaration) -> list[int]:
     return sorted({int(seconds(period) // 3600) for period in declaration.loki.retention.periods})
 
@@ -98,8 +104,12 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "streams_limit": lambda d: d.loki.limits.max_global_streams_per_user,
     },
     "objectives": {
+        "alerts_examples": _alerts_examples,
+        "alerts_max": lambda d: _bound(d, "alerts", "max"),
+        "alerts_window": lambda d: _bound(d, "alerts", "window") or "1d",
         "budgets": availability.budgets,
         "counted": availability.counted,
+        "cluster": lambda d: d.cluster,
         "interval": lambda d: f"{seconds(d.prometheus.evaluation_interval):g}",
         "namespace": lambda d: d.namespace,
         "pairs": availability.pairs,

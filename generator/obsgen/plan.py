@@ -31,9 +31,9 @@ class Plan:
         return tuple(group for group in self.groups if group.engine == engine)
 
     def rule_files(self, engine: Engine | None = None) -> tuple[RuleFile, ...]:
-        """The rule files that are taken over: those of one engine, or all."""
+        """The rule files that are taken over: those of one engine, or all and those with a fault among them."""
         files = (read(name, self.taken[name]) for name in self.declaration.rule_files)
-        return tuple(file for file in files if engine in (None, file.engine))
+        return tuple(file for file in files if engine is None or (engine == file.engine and not file.fault))
 
     def has_rules(self, engine: Engine) -> bool:
         """Whether one engine has anything to evaluate."""

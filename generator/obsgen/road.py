@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path as FilePath
@@ -56,13 +56,23 @@ def load(config: FilePath, profile: str) -> Declared:
     said = [document.data for document in layers.documents]
     files = taken(layers, declaration, config.parent)
     tuned = packs.tuned(packs.shipped(declaration, render.pack, said, _loki_rules(declaration, files)), said)
-    problems = tuning(layers, tuned)
+    problems = [*tuning(layers, tuned), *_hidden(layers, tuned)]
     if problems:
         raise ProblemsError(problems)
     expanded = packs.expand(tuned, declaration.alerts)
     # from the declaration's folder, so that a header is the same wherever the command was typed
     sources = tuple(relpath(document.file, config.parent) for document in (*layers.documents, *layers.included))
     return Declared(layers, declaration, expanded, profile, sources, files)
+
+
+def _hidden(layers: Layers, tuned: Mapping[str, Any]) -> Iterator[Problem]:
+    """An alert of an included file under the name of a pack's: the declaration may put its own in that place, a team's file may not."""
+    included = {document.file for document in layers.included}
+    for pack in tuned:
+        for name in layers.data.get("alerts") or {}:
+            if name in (tuned[pack].get("alerts") or {}) and layers.spot(("alerts", name), key=True).file in included:
+                fact = f"{name!r} is defined twice: by the pack {pack} too"
+                yield layers.problem(("alerts", name), fact, "give it another name", "include/defined-twice", key=True)
 
 
 def _loki_rules(declaration: model.Declaration, taken: Mapping[str, str]) -> int:

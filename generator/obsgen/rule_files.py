@@ -50,8 +50,10 @@ def read(name: str, text: str) -> RuleFile:
         where = getattr(error, "problem_mark", None)
         at = f" (line {where.line + 1})" if where else ""
         return RuleFile(name, text, "prometheus", (), f"no YAML: {getattr(error, 'problem', None) or error}{at}")
-    except _ShapeError as error:
+    except (_ShapeError, ValueError) as error:  # the second for a date that is none
         return RuleFile(name, text, "prometheus", (), str(error))
+    except RecursionError:
+        return RuleFile(name, text, "prometheus", (), "nested too deeply")
     return _owned(name, text, rules)
 
 

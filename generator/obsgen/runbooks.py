@@ -293,7 +293,7 @@ class _Writer:
             records=tuple(self._records(texts)),
             steps=steps,
             links=tuple(self._links(name, alert, question, engine, logs)),
-            commands="\n".join(_commands(apps, namespace, bool(alert.team_of))),
+            commands="\n".join(_commands(self.d.output, apps, namespace, bool(alert.team_of))),
             logs=logs,
         )
 
@@ -442,16 +442,27 @@ def _few(values: tuple[str, ...]) -> tuple[str, ...]:
     return values if len(values) <= _SHOWN else (*values[:_SHOWN], f"and {len(values) - _SHOWN} more")
 
 
-def _commands(apps: tuple[str, ...], namespace: str, found: bool) -> Iterator[str]:
-    inside = f"kubectl -n {shell(namespace)}"
-    if len(apps) == 1:
-        pods = f"-l app={shell(apps[0])} "
-    elif apps:
-        pods = '-l "app=$APP" '
+def _commands(output: str, apps: tuple[str, ...], namespace: str, found: bool) -> Iterator[str]:
+    app = shell(apps[0]) if len(apps) == 1 else '"$APP"' if apps else ""
+    if len(apps) > 1:
         which = "the alert's label service says which of" if found else "then each of"
         yield f"APP={shell(apps[0])}  # {which}: {', '.join(_few(apps))}"
-    else:
-        pods = ""
+    yield from (_of_docker if output == "compose" else _of_kubectl)(app, namespace)
+
+
+def _of_docker(app: str, namespace: str) -> Iterator[str]:
+    # a service may be of another project: what they share is the network
+    found = f"docker ps --all --filter network={shell(namespace)}"
+    found += f" --filter label=com.docker.compose.service={app}" if app else ""
+    yield found
+    if app:
+        yield f"{found} --quiet | xargs -r -n 1 docker logs --since=1h --tail=200"
+    yield "docker events --since=1h --until=0s --filter type=container"
+
+
+def _of_kubectl(app: str, namespace: str) -> Iterator[str]:
+    inside = f"kubectl -n {shell(namespace)}"
+    pods = '-l "app=$APP" ' if app == '"$APP"' else f"-l app={app} " if app else ""
     yield f"{inside} get pods {pods}-o wide"
     if pods:
         yield f"{inside} logs {pods}--all-containers --prefix --since=1h --tail=200"

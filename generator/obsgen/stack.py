@@ -5,11 +5,12 @@ from __future__ import annotations
 import os.path
 import posixpath
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from .document import Document, Spot, did_you_mean, load, shown_name
-from .overlay import Layers
+from .document import Document, Path, Spot, did_you_mean, load, shown_name
+from .overlay import ADDED, Layers
 from .problem import Problem, ProblemsError
 
 PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -87,21 +88,42 @@ def _included(found: _Found, config: FilePath, declaration: Document) -> list[Do
 
 
 def _only_adds(found: _Found, document: Document, others: tuple[Document, ...]) -> bool:
+    """Whether a file adds names and does nothing else: then its owner can be whoever owns these names."""
     before = len(found.problems)
-    for section, names in document.data.items():
-        if not isinstance(names, dict):
-            fact = f"an included file cannot set {section!r}"
-            remedy = "it adds to maps such as services, teams and alerts; write this in the declaration"
-            found.add(document.spot((section,), key=True), document.file, fact, remedy, "include/not-a-map")
-            continue
-        for name in names:
-            path = (section, name)
-            for first in filter(None, (other.spot(path, key=True) for other in others)):
-                fact = f"{name!r} is defined twice: at {first.file}:{first.line} too"
-                found.add(
-                    document.spot(path, True), document.file, fact, "rename or delete one", "include/defined-twice"
-                )
+    for path, names in _sections(document.data, ()):
+        spot = document.spot(path, key=True)
+        if path not in ADDED:
+            meant = did_you_mean(str(path[-1]), [".".join(map(str, one)) for one in ADDED]) if len(path) == 1 else None
+            remedy = f"did you mean {meant!r}?" if meant else f"it adds to {_ADDED}; write this in the declaration"
+            fact = f"an included file cannot set '{'.'.join(map(str, path))}'"
+            found.add(spot, document.file, fact, remedy, "include/cannot-set")
+        elif not isinstance(names, dict):
+            remedy = f"write names below {path[-1]}"
+            found.add(spot, document.file, f"{path[-1]!r} is not a map", remedy, "include/not-a-map")
+        else:
+            _defined_once(found, document, [(*path, name) for name in names], others)
     return len(found.problems) == before
+
+
+_ADDED = ", ".join(sorted(".".join(map(str, path)) for path in ADDED))
+
+
+def _sections(data: Mapping[str, Any], at: Path) -> Iterator[tuple[Path, Any]]:
+    """The maps of `ADDED` that stand in a file, and whatever stands beside the way to them."""
+    for key, value in data.items():
+        path = (*at, key)
+        if isinstance(value, dict) and any(one != path and one[: len(path)] == path for one in ADDED):
+            yield from _sections(value, path)
+        else:
+            yield path, value
+
+
+def _defined_once(found: _Found, document: Document, paths: Iterable[Path], others: tuple[Document, ...]) -> None:
+    for path in paths:
+        for first in filter(None, (other.spot(path, key=True) for other in others)):
+            fact = f"{path[-1]!r} is defined twice: at {first.file}:{first.line} too"
+            spot = document.spot(path, key=True)
+            found.add(spot, document.file, fact, "rename or delete one", "include/defined-twice")
 
 
 def _profiles(found: _Found, name: str, folder: FilePath) -> list[Document]:

@@ -1,4 +1,4 @@
-"""What `obsgen init` writes: a declaration small enough to read, two profiles, and the schemas that editors complete from."""
+"""What `obsgen init` writes: a declaration small enough to read, three profiles, and the schemas that editors complete from."""
 
 from __future__ import annotations
 

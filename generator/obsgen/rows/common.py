@@ -26,6 +26,7 @@ ROWS: tuple[Row, ...] = (
             "answer": lambda v: runbooks.answer(v.d),
             "duties": lambda v: runbooks.duties(v.d),
             "name": lambda v: v.d.name,
+            "output": lambda v: v.d.output,
             "queues": lambda v: sorted(v.d.dlq.queues.items()) if v.d.dlq else [],
             "rows": lambda v: runbooks.index(v.plan),
             "silence": lambda v: runbooks.silence(v.d, "ALERT"),

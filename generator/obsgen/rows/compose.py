@@ -6,90 +6,78 @@ What a server's template sees is what it sees in Kubernetes' table. Only how ser
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
 from .. import addresses, agent, compose, deadletters, secrets
+from ..grafana import DASHBOARDS
 from ..model import Declaration
-from ..plan import Plan
 from ..quoting import sha256
 from ..routing import receivers
-from . import dlq, grafana, logging, monitoring
+from . import grafana, logging, monitoring
 from .row import Row, Value, View, image_of, named
 
-_KUBERNETES = {row.path: row for row in (*logging.ROWS, *monitoring.ROWS, *grafana.ROWS, *dlq.ROWS)}
-_DASHBOARDS_PATH = "/etc/grafana/dashboards"
 
-
-def _as_file(path: str, template: str, manifest: str, by: str = "compose/raw.j2", **more: Value) -> Row:
-    """A text that a manifest carries in Kubernetes, as a file of its own; `by` is what includes its template."""
-    row = _KUBERNETES[manifest]
-    mine: dict[str, Value] = {
-        "mark": lambda v: "//" if path.endswith(".alloy") else "#",
-        "patch": lambda v: _patch(v.d, template.partition("/")[0]),
-        "template": lambda v: template,
-    }
-    return Row(path, by, {**row.context, **mine, **more}, when=row.when)
-
-
-def _patch(d: Declaration, server: str) -> Mapping[str, Any]:
-    raws = {"loki": d.loki.raw, "prometheus": d.prometheus.raw, "alertmanager": d.alertmanager.raw}
-    return raws[server].patch if server in raws else {}
-
-
-def _moved(rows: tuple[Row, ...], before: str, after: str) -> tuple[Row, ...]:
-    return tuple(
-        row._replace(path=row.path.replace(before, after, 1)) for row in rows if fnmatch(row.path, f"{before}*")
-    )
+def _moved(rows: Iterable[Row], before: str, after: str) -> list[Row]:
+    """Files that are the same in Kubernetes, under another folder."""
+    return [row._replace(path=after + row.path.removeprefix(before)) for row in rows if row.path.startswith(before)]
 
 
 def _rule_paths(view: View) -> list[str]:
     # by name: a pattern would take the tests beside them for rules, and Prometheus would not start
-    return [f"/etc/prometheus/rules/{group.name}.yaml" for group in view.plan.groups_of("prometheus")]
+    return [f"/etc/prometheus/rules/{path.rpartition('/')[2]}" for path in view.files]
 
 
-def _deployed(plan: Plan) -> bool:
-    return plan.declaration.deploys_grafana
+def _agent(server: str, name: str) -> Row:
+    return Row(
+        f"agent/{name}",
+        f"compose/{server}.j2",
+        logging.AGENT,
+        when=lambda p: p.declaration.logging.agent.type == server,
+    )
 
 
-_SERVERS: tuple[Row, ...] = (
-    _as_file("loki/loki.yaml", "loki/config.yaml.j2", "logging/loki.yaml"),
+def _grafana(path: str, name: str, context: Mapping[str, Value]) -> Row:
+    return Row(f"grafana/{path}", f"compose/{name}.j2", context, when=lambda p: p.declaration.deploys_grafana)
+
+
+def _redis(name: str, template: str, context: Mapping[str, Value]) -> Row:
+    return Row(
+        f"dlq/{name}", template, context, when=lambda p: bool(p.declaration.dlq and p.declaration.dlq.redis.deploy)
+    )
+
+
+_TEMPLATES = "/etc/alertmanager/templates"
+
+_CONFIGURATIONS: tuple[Row, ...] = (
+    Row("loki/loki.yaml", "compose/loki.j2", logging.LOKI, when=lambda p: p.declaration.loki.deploy),
     *_moved(logging.ROWS, "logging/rules/", "loki/rules/"),
-    _as_file("agent/promtail.yaml", "promtail/config.yaml.j2", "logging/promtail.yaml"),
-    _as_file("agent/config.alloy", "alloy/config.alloy.j2", "logging/alloy.yaml"),
-    _as_file(
-        "prometheus/prometheus.yaml", "prometheus/config.yaml.j2", "monitoring/prometheus.yaml", rule_paths=_rule_paths
+    _agent("promtail", "promtail.yaml"),
+    _agent("alloy", "config.alloy"),
+    Row(
+        "prometheus/prometheus.yaml",
+        "compose/prometheus.j2",
+        {**monitoring.PROMETHEUS, "rule_paths": _rule_paths},
+        when=lambda p: p.declaration.prometheus.deploy,
+        wraps=("prometheus/rules/*.yaml",),
     ),
     *_moved(monitoring.ROWS, "monitoring/rules/", "prometheus/rules/"),
-    _as_file("alertmanager/alertmanager.yaml", "alertmanager/config.yaml.j2", "monitoring/alertmanager.yaml"),
+    Row(
+        "alertmanager/alertmanager.yaml",
+        "compose/alertmanager.j2",
+        {**monitoring.ALERTMANAGER, "templates": lambda v: f"{_TEMPLATES}/*.tmpl"},
+    ),
     Row("alertmanager/templates/notifications.tmpl", "alertmanager/notifications.tmpl.j2", {}),
-)
-
-_GRAFANA: tuple[Row, ...] = (
-    *_moved(tuple(row for row in grafana.ROWS if not row.manifest), "dashboards/", "grafana/dashboards/"),
-    *(
-        _as_file(
-            f"grafana/{path}",
-            f"grafana/{name}.yaml.j2",
-            "dashboards/grafana.yaml",
-            by,
-            dashboards_path=lambda v: _DASHBOARDS_PATH,
-        )._replace(when=_deployed)
-        for path, name, by in (
-            ("grafana.ini", "config", "compose/grafana.ini.j2"),
-            ("provisioning/datasources/datasources.yaml", "datasources", "compose/provisioned.j2"),
-            ("provisioning/dashboards/providers.yaml", "providers", "compose/provisioned.j2"),
-        )
-    ),
-)
-
-_DEAD_LETTERS: tuple[Row, ...] = (
-    *(
-        _as_file(f"dlq/{name}", f"dlq/{name}.j2", "dlq/redis.yaml")
-        for name in ("redis.conf", "start.sh", "keys.txt", "exporter-commands.txt")
-    ),
-    _as_file("dlq/commands.txt", "", "dlq/redis.yaml", by="compose/commands.j2"),
+    _grafana("grafana.ini", "grafana", grafana.CONFIGURATION),
+    _grafana("provisioning/datasources/datasources.yaml", "datasources", grafana.DATASOURCES),
+    _grafana("provisioning/dashboards/providers.yaml", "providers", grafana.PROVIDERS),
+    *_moved((row for row in grafana.ROWS if not row.manifest), "dashboards/", "grafana/dashboards/"),
+    _redis("redis.conf", "dlq/redis.conf.j2", {}),
+    _redis("start.sh", "dlq/start.sh.j2", {}),
+    _redis("keys.txt", "dlq/keys.txt.j2", {"queues": lambda v: sorted(deadletters.of(v.d).queues)}),
+    _redis("exporter-commands.txt", "dlq/exporter-commands.txt.j2", {}),
+    _redis("commands.txt", "compose/commands.j2", {**named("header"), "commands": lambda v: deadletters.commands()}),
 )
 
 
@@ -162,7 +150,7 @@ _COMPOSE: Mapping[str, Value] = {
     "agent_probe": _agent_probe,
     "channel_secrets": lambda v: [name for name, _ in secrets.files(v.d, receivers(v.d))],
     "checksum": _checksums,
-    "dashboards_path": lambda v: _DASHBOARDS_PATH,
+    "dashboards_path": lambda v: DASHBOARDS,
     "dlq": lambda v: v.d.dlq,
     "given": lambda v: {name: sorted(set(of.values())) for name, of in compose.variables(v.d).items()},
     "image": _images,
@@ -173,7 +161,7 @@ _COMPOSE: Mapping[str, Value] = {
     "parts": _parts,
     "prometheus": lambda v: v.d.prometheus,
     "redis_probe": _redis_probe,
-    "rules": lambda v: {name: bool(v.plan.groups_of(name)) for name in ("loki", "prometheus")},
+    "rules": lambda v: {name: v.plan.has_rules(name) for name in ("loki", "prometheus")},
     "secret_files": lambda v: compose.mounted(v.d),
     "starts": lambda v: {name: compose.start(of) for name, of in compose.variables(v.d).items()},
     "urls": lambda v: v.d.urls,
@@ -181,9 +169,7 @@ _COMPOSE: Mapping[str, Value] = {
 }
 
 ROWS: tuple[Row, ...] = (
-    *_SERVERS,
-    *_GRAFANA,
-    *_DEAD_LETTERS,
+    *_CONFIGURATIONS,
     Row("compose.yaml", "compose/compose.yaml.j2", _COMPOSE, wraps=tuple(_READ_ONCE.values())),
     Row(".gitignore", "compose/gitignore.j2", named("header")),
 )

@@ -102,6 +102,27 @@ def _maps(view: View) -> list[tuple[str, str, str]]:
     return [(dashboards.configmap(name.removesuffix(".json")), name, text) for name, text in found]
 
 
+# What the templates of Grafana's own configuration see, whatever carries them.
+CONFIGURATION: Mapping[str, Value] = {
+    **named("header"),
+    "grafana": lambda v: v.d.grafana,
+    "root_url": lambda v: v.d.urls.grafana,
+}
+DATASOURCES: Mapping[str, Value] = {
+    **named("header"),
+    "alertmanager_url": lambda v: addresses.alertmanager(v.d),
+    "loki_url": lambda v: addresses.loki_query(v.d),
+    "prometheus_url": lambda v: addresses.prometheus(v.d),
+    "scrape_interval": lambda v: v.d.prometheus.scrape_interval,
+    "trace_field": lambda v: grafana.trace_field(v.d),
+}
+PROVIDERS: Mapping[str, Value] = {
+    **named("header"),
+    "dashboards_path": lambda v: grafana.DASHBOARDS,
+    "folder": lambda v: v.d.name,
+    "folder_uid": lambda v: v.d.name,
+}
+
 ROWS: tuple[Row, ...] = (
     *BOARDS,
     Row("dashboards/*.json", None, {}, each=lambda p: grafana.taken(p)),
@@ -109,21 +130,14 @@ ROWS: tuple[Row, ...] = (
         "dashboards/grafana.yaml",
         "kubernetes/grafana.yaml.j2",
         {
-            **named("header", "namespace"),
+            **named("namespace"),
+            **CONFIGURATION,
+            **DATASOURCES,
+            **PROVIDERS,
             "admin_password": lambda v: grafana.admin_password(v.d),
-            "alertmanager_url": lambda v: addresses.alertmanager(v.d),
             "deployed": lambda v: v.d.deploys_grafana,
-            "dashboards_path": lambda v: grafana.DASHBOARDS,
-            "folder": lambda v: v.d.name,
-            "folder_uid": lambda v: v.d.name,
-            "grafana": lambda v: v.d.grafana,
             "image": image_of("grafana"),
-            "loki_url": lambda v: addresses.loki_query(v.d),
             "maps": _maps,
-            "prometheus_url": lambda v: addresses.prometheus(v.d),
-            "root_url": lambda v: v.d.urls.grafana,
-            "scrape_interval": lambda v: v.d.prometheus.scrape_interval,
-            "trace_field": lambda v: grafana.trace_field(v.d),
         },
         wraps=("dashboards/*.json",),
         manifest=True,

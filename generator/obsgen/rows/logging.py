@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .. import addresses, agent, loki_targets, scrape, secrets, upstream
 from ..model import seconds
-from .row import Row, by_name, configmaps, image_of, named, taken_rules
+from .row import Row, Value, by_name, configmaps, image_of, named, taken_rules
+
+# What `loki/config.yaml.j2` sees, whatever carries the configuration.
+LOKI: Mapping[str, Value] = {
+    **named("header", "namespace"),
+    "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
+    "clustered": lambda v: v.d.loki.mode != "single-binary",
+    "copies": lambda v: loki_targets.copies(v.d.loki),
+    "grafana_url": lambda v: v.d.urls.grafana,
+    "loki": lambda v: v.d.loki,
+    "peers": lambda v: addresses.loki_peers(v.d),
+    "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
+    "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
+    "shared_markers": lambda v: (
+        v.d.loki.object_store is not None and upstream.knows("loki", v.d.versions.loki, _MARKERS)
+    ),
+    "split": lambda v: v.d.loki.mode == "microservices",
+}
+
+# What either agent's configuration sees: what one stores of a line, the other does.
+AGENT: Mapping[str, Value] = {
+    **named("header", "namespace", "cluster"),
+    "discovery": lambda v: agent.DISCOVERY[v.d.output],
+    "expressions": lambda v: dict(agent.expressions(v.d)),
+    "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
+    "level_template": lambda v: agent.level_template(v.d.logging.levels),
+    "loki_url": lambda v: addresses.loki_push(v.d),
+    "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
+}
 
 
 def _agent_row(server: str) -> Row:
-    """Both agents see the same: what one stores of a line, the other does."""
     return Row(
         f"logging/{server}.yaml",
         f"kubernetes/{server}.yaml.j2",
         {
-            **named("header", "namespace", "cluster"),
-            "discovery": lambda v: agent.DISCOVERY[v.d.output],
+            **AGENT,
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
-            "expressions": lambda v: dict(agent.expressions(v.d)),
             "image": image_of(server),
-            "labels": lambda v: _asnamed(agent.stored(v.d, "label")),
-            "level_template": lambda v: agent.level_template(v.d.logging.levels),
-            "metadata": lambda v: _asnamed([*agent.stored(v.d, "metadata"), *agent.TARGET_METADATA]),
-            "loki_url": lambda v: addresses.loki_push(v.d),
         },
         when=lambda p: p.declaration.logging.agent.type == server,
         manifest=True,
@@ -42,23 +63,11 @@ ROWS: tuple[Row, ...] = (
         "logging/loki.yaml",
         "kubernetes/loki.yaml.j2",
         {
-            **named("header", "namespace"),
-            "alertmanager_urls": lambda v: addresses.alertmanagers(v.d),
-            "clustered": lambda v: v.d.loki.mode != "single-binary",
-            "copies": lambda v: loki_targets.copies(v.d.loki),
-            "loki": lambda v: v.d.loki,
-            "peers": lambda v: addresses.loki_peers(v.d),
-            "replay_memory": lambda v: loki_targets.in_memory(v.d.loki),
-            "shared_markers": lambda v: (
-                v.d.loki.object_store is not None and upstream.knows("loki", v.d.versions.loki, _MARKERS)
-            ),
-            "split": lambda v: v.d.loki.mode == "microservices",
-            "workloads": lambda v: loki_targets.workloads(v.d.loki),
-            "grafana_url": lambda v: v.d.urls.grafana,
-            "image": image_of("loki"),
+            **LOKI,
             "has_rules": lambda v: v.plan.has_rules("loki"),
-            "query_hours": lambda v: int(seconds(v.d.loki.retention.longest) // 3600) + 1,
+            "image": image_of("loki"),
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
+            "workloads": lambda v: loki_targets.workloads(v.d.loki),
         },
         when=lambda p: p.declaration.loki.deploy,
         manifest=True,

@@ -48,21 +48,26 @@ ALERTMANAGER: Mapping[str, Value] = {
     "routes": lambda v: routing.routes(v.d),
 }
 
+# What `prometheus/config.yaml.j2` sees, but for `rule_paths`.
+PROMETHEUS: Mapping[str, Value] = {
+    **named("header", "namespace", "cluster"),
+    "alertmanager": lambda v: v.d.alertmanager,
+    "discovery": lambda v: DISCOVERY[v.d.output],
+    "prometheus": lambda v: v.d.prometheus,
+    "targets": lambda v: scrape.targets(v.d),
+}
+
 ROWS: tuple[Row, ...] = (
     Row(
         "monitoring/prometheus.yaml",
         "kubernetes/prometheus.yaml.j2",
         {
-            **named("header", "namespace", "cluster"),
-            "discovery": lambda v: DISCOVERY[v.d.output],
+            **PROMETHEUS,
             "agent_namespace": lambda v: scrape.agent_namespace(v.d),
             "external_url": lambda v: v.d.urls.prometheus,
-            "alertmanager": lambda v: v.d.alertmanager,
             "image": image_of("prometheus"),
-            "prometheus": lambda v: v.d.prometheus,
             "rule_paths": lambda v: ["/etc/prometheus/rules/*.yaml"],
             "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
-            "targets": lambda v: scrape.targets(v.d),
         },
         when=lambda p: p.declaration.prometheus.deploy,
         wraps=("monitoring/rules/*.yaml",),

@@ -1,4 +1,3 @@
-# Rendered from observability.yaml and profiles/local.yaml: obsgen render --profile local. Change those, not this.
 # Writes the ACL file and becomes redis-server. Passwords come from Secrets and are hashed here: no file ever holds one.
 set -eu
 umask 077
