@@ -8,9 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from conftest import FLEETS
@@ -62,8 +64,10 @@ def test_two_renders_are_equal_byte_for_byte(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(params=NAMES)
 def files(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What is rendered of a fleet, without the rule files that it takes over as they are."""
     fleet = FLEETS / request.param
-    return texts(load(fleet / "observability.yaml", a_profile(fleet)))
+    declared = load(fleet / "observability.yaml", a_profile(fleet))
+    return texts(replace(declared, declaration=msgspec.structs.replace(declared.declaration, rule_files=())))
 
 
 def test_every_file_ends_with_one_newline(files: dict[str, str]) -> None:
@@ -71,8 +75,11 @@ def test_every_file_ends_with_one_newline(files: dict[str, str]) -> None:
 
 
 def test_no_line_ends_with_space_and_none_holds_a_tab_or_a_carriage_return(files: dict[str, str]) -> None:
+    unseen = {
+        path: r"\s$|\r" if path == "logging/alloy.yaml" else r"\s$|\t|\r" for path in files
+    }  # `alloy fmt` indents by tabs
     assert [
-        (path, line) for path, text in files.items() for line in text.split("\n") if re.search(r"\s$|\t|\r", line)
+        (path, line) for path, text in files.items() for line in text.split("\n") if re.search(unseen[path], line)
     ] == []
 
 
