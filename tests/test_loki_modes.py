@@ -207,7 +207,7 @@ def test_a_node_that_is_drained_or_lost_takes_one_pod_of_each_part(mode: str) ->
 
 @each_mode
 def test_another_pod_finds_what_the_last_compactor_marked(mode: str) -> None:
-    """On the disk of the pod that marked it, a chunk would stay in the bucket for ever once another is the compactor."""
+    """Marks on the disk of one pod wait until it is the compactor again (3.7.6, tables_manager.go: only that one sweeps)."""
     assert config(mode)["compactor"]["deletion_marker_object_store_prefix"] == "deletion_markers/"
     assert "deletion_marker_object_store_prefix" not in config(mode, "3.6")["compactor"]
 

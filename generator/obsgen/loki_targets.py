@@ -41,7 +41,7 @@ MODES: Mapping[str, tuple[Target, ...]] = {
         Target("query-frontend", 2, "100m", "256Mi", "1Gi", member=False),
         Target("query-scheduler", 2, "50m", "64Mi", "256Mi", member=False),
         Target("index-gateway", 2, "250m", "512Mi", "2Gi", keeps=True, member=False),
-        # two compactors delete each other's index
+        # its authors run it as one; of several, the ring lets one work
         Target("compactor", 1, "250m", "512Mi", "2Gi", keeps=True, alone=True),
         Target("ruler", 2, "100m", "256Mi", "1Gi", keeps=True, rules=True),
     ),

@@ -61,12 +61,12 @@ def no_bucket(declared: Declared) -> Iterator[Finding]:
 
 
 def compactors(declared: Declared) -> Iterator[Finding]:
-    """Two compactors work on the same index files and delete each other's."""
+    """Loki's authors run one: of several only one works, and what another has marked waits on its disk."""
     for _, part in _parts(declared):
         if part.target == "compactor" and part.replicas > 1:
             path = ("loki", "targets", "compactor", "replicas")
             yield Finding(
-                path, f"{part.replicas} compactors would delete each other's index", "leave it out: there is one"
+                path, f"of {part.replicas} compactors one would work and the other wait", "leave it out: there is one"
             )
 
 
