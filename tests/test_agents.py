@@ -156,7 +156,7 @@ def test_each_component_of_alloy_feeds_the_next(declared: Declared) -> None:
     source = component(config, "loki.source.file")
     assert source.attributes["targets"] == "discovery.relabel.pods.output"
     assert source.one("file_match").attributes["enabled"] is True
-    assert source.attributes["forward_to"] == ["loki.process.pods.receiver"]
+    assert source.attributes["forward_to"] == ["loki.process.lines.receiver"]
     assert component(config, "loki.process").attributes["forward_to"] == ["loki.write.loki.receiver"]
     (client,) = promtail(declared)["clients"]
     assert component(config, "loki.write").one("endpoint").attributes["url"] == client["url"]
