@@ -215,6 +215,21 @@ def test_the_ruler_finds_its_rules_under_its_tenant(declared: Declared) -> None:
     assert targets["./loki/rules"] == f"{folder}/fake"
 
 
+# Runbooks
+
+
+@each
+def test_a_page_types_docker_and_leads_on_where_a_step_says_kubectl(declared: Declared) -> None:
+    files = texts(declared)
+    assert "\n## On one machine\n" in files["runbooks/README.md"]
+    for path, text in files.items():
+        if path.startswith("runbooks/") and path != "runbooks/README.md":
+            typed = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+            assert f"docker ps --all --filter network={declared.declaration.namespace}" in typed, path
+            assert "kubectl" not in typed, path
+            assert ("kubectl" in text) == ("README.md#on-one-machine" in text), path
+
+
 # Secrets
 
 

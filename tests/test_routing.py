@@ -40,6 +40,7 @@ def test_a_team_is_told_through_its_own_channels_and_else_through_the_default_te
 
 def test_a_team_without_a_channel_for_a_severity_has_no_receiver_for_it(tmp_path: Path) -> None:
     text = FLEET.read_text(encoding="utf-8").replace("      chat: {type: teams, webhook: {secret: teams-hook}}\n", "")
+    shutil.copytree(FLEET.parent / "rules", tmp_path / "rules")
     (tmp_path / "profiles").mkdir()
     shutil.copytree(FLEET.parent / "rules", tmp_path / "rules")
     (tmp_path / "profiles" / "one.yaml").write_text("cluster: c\n", encoding="utf-8")

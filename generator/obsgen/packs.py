@@ -81,7 +81,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "watchdog": {},
     "alertmanager": {
         "deployed": lambda d: d.alertmanager.deploy,
-        "namespace": lambda d: d.namespace,
+        "namespace": lambda d: d.monitoring_namespace,
         "pods": lambda d: [f"alertmanager-{number}" for number in range(d.alertmanager.replicas)],
         "replicas": lambda d: d.alertmanager.replicas,
     },

@@ -15,7 +15,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "runbooks/*.md",
         "runbooks/alert.md.j2",
-        {**named("header"), "page": lambda v: v.item},
+        {**named("header"), "output": lambda v: v.d.output, "page": lambda v: v.item},
         each=lambda p: [(page.name, page) for page in runbooks.pages(p)],
     ),
     Row(
