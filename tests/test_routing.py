@@ -42,7 +42,6 @@ def test_a_team_without_a_channel_for_a_severity_has_no_receiver_for_it(tmp_path
     text = FLEET.read_text(encoding="utf-8").replace("      chat: {type: teams, webhook: {secret: teams-hook}}\n", "")
     shutil.copytree(FLEET.parent / "rules", tmp_path / "rules")
     (tmp_path / "profiles").mkdir()
-    shutil.copytree(FLEET.parent / "rules", tmp_path / "rules")
     (tmp_path / "profiles" / "one.yaml").write_text("cluster: c\n", encoding="utf-8")
     (tmp_path / "observability.yaml").write_text(text, encoding="utf-8")
 
