@@ -12,7 +12,7 @@ import yaml
 from conftest import FLEETS
 from obsgen import logql, matching, promql, runbooks
 from obsgen.checks import check
-from obsgen.judging.texts import configs
+from obsgen.judging.texts import configs as carried
 from obsgen.packs import CONTEXT
 from obsgen.road import Declared, load, texts
 from obsgen.rules import alerts, owners
@@ -76,7 +76,7 @@ def test_a_page_shows_the_expression_of_each_level_as_it_is_rendered(tree: Tree)
 
 def test_who_is_told_is_what_the_rendered_routes_say(tree: Tree) -> None:
     declared, made = tree
-    (config,) = configs(made, "alertmanager.yaml")
+    (config,) = carried(made, "alertmanager.yaml")
     route = yaml.safe_load(config.text)["route"]
     asked = 0
     for page in runbooks.pages(declared.plan):
@@ -92,7 +92,7 @@ def test_who_is_told_is_what_the_rendered_routes_say(tree: Tree) -> None:
 
 def test_the_places_named_are_those_of_the_rendered_receivers(tree: Tree) -> None:
     declared, made = tree
-    (config,) = configs(made, "alertmanager.yaml")
+    (config,) = carried(made, "alertmanager.yaml")
     rendered = {one["name"]: one for one in yaml.safe_load(config.text)["receivers"]}
     kinds = {"teams": "msteamsv2_configs"}
     for page in runbooks.pages(declared.plan):
