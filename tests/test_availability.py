@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from obsgen.availability import budgets, counted, pairs
+from obsgen.availability import budgets, counted, pairs, typical
 from obsgen.model import Declaration, Metrics, Requests, Routing, Service, ServiceObjective
 
 COUNTS = Requests(total="requests_total", errors='code=~"5.."')
@@ -68,3 +68,13 @@ def test_a_pair_of_windows_is_used_where_it_is_faster_than_allowed_and_can_be_re
     promise: dict[str, Any], used: list[str]
 ) -> None:
     assert [pair for pair, windows in pairs(declaration(web=service(**promise))).items() if windows] == used
+
+
+def test_the_example_of_a_pair_is_of_a_service_that_it_is_asked_of() -> None:
+    """Of two services that count alike only one promises enough for a page within the hour."""
+    d = declaration(a=service(ratio=0.9), b=service(ratio=0.999))
+    assert {pair: [one["app"] for one in found] for pair, found in typical(d).items()} == {
+        "fast": ["b"],
+        "steady": ["a"],
+        "slow": ["a"],
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,14 @@ def objects(mode: str) -> Objects:
     return {(one["kind"], one["metadata"]["name"]): one for one in found}
 
 
-def config(mode: str) -> dict[str, Any]:
+def config(mode: str, version: str | None = None) -> dict[str, Any]:
+    """`loki.yaml`, of the declared version of Loki or of another."""
+    declared = load(FLEET / "observability.yaml", mode)
+    if version:
+        versions = msgspec.structs.replace(declared.declaration.versions, loki=version)
+        declared = replace(declared, declaration=msgspec.structs.replace(declared.declaration, versions=versions))
+        found = yaml.safe_load_all(texts(declared)["logging/loki.yaml"])
+        return dict(yaml.safe_load(next(one["data"]["loki.yaml"] for one in found if one["kind"] == "ConfigMap")))
     return dict(yaml.safe_load(objects(mode)["ConfigMap", "loki-config"]["data"]["loki.yaml"]))
 
 
@@ -65,7 +73,13 @@ ALERTS_ON_LOKI = {
 CLUSTER_ALERT = {"runbooks/LokiClusterDegraded.md", "runbooks/README.md", "runbooks/LokiDown.md", "FILES"}
 OTHER_HOSTS = {
     f"runbooks/{alert}.md"
-    for alert in ("LokiRetentionNeverRan", "LokiRetentionDrift", "LokiRulesMissing", "LokiRulerCannotNotify")
+    for alert in (
+        "LokiRetentionNeverRan",
+        "LokiRetentionDrift",
+        "LokiRulesMissing",
+        "LokiRulesFailing",
+        "LokiRulerCannotNotify",
+    )
 }
 
 
@@ -192,6 +206,13 @@ def test_a_node_that_is_drained_or_lost_takes_one_pod_of_each_part(mode: str) ->
 
 
 @each_mode
+def test_another_pod_finds_what_the_last_compactor_marked(mode: str) -> None:
+    """On the disk of the pod that marked it, a chunk would stay in the bucket for ever once another is the compactor."""
+    assert config(mode)["compactor"]["deletion_marker_object_store_prefix"] == "deletion_markers/"
+    assert "deletion_marker_object_store_prefix" not in config(mode, "3.6")["compactor"]
+
+
+@each_mode
 def test_what_must_outlive_a_pod_is_on_a_volume(mode: str) -> None:
     keeping = {name for name, one in workloads(mode).items() if one["kind"] == "StatefulSet"}
     assert keeping >= ({"loki"} if mode != "microservices" else {"loki-ingester", "loki-compactor"})
@@ -242,7 +263,7 @@ def written(tree: Any, above: str = "") -> set[str]:
 
 @pytest.mark.parametrize(("mode", "target"), list(itertools.product(MODES, upstream.versions("loki"))))
 def test_every_known_version_has_the_keys_that_are_rendered(mode: str, target: str) -> None:
-    keys = written(config(mode))
+    keys = written(config(mode, target))
     assert not keys & {option.key for option in upstream.removed("loki", target)}
     newer = [one for one in upstream.added("loki") if upstream.number(one.since) > upstream.number(target)]
     assert not keys & {option.key for option in newer}

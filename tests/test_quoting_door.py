@@ -8,7 +8,7 @@ import pytest
 TEMPLATES = Path(__file__).parents[1] / "templates"
 VALUE = re.compile(r"\[=(.*?)=\]")
 DOORS = {
-    ".yaml.j2": re.compile(r"\| (yaml( \| expand_env)?|compose|block\(\d+\)|expression\(\d+\)) $"),
+    ".yaml.j2": re.compile(r"\| (yaml( \| expand_env)?|compose|(block|nested|verbatim)\(\d+\)|expression\(\d+\)) $"),
     ".alloy.j2": re.compile(r"\| alloy $"),
 }
 # Not values: our own words, and texts that are in comments or already quoted.

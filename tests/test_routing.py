@@ -1,11 +1,13 @@
 """Who is told of what."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from obsgen import secrets
+from obsgen.model import Alert
 from obsgen.plan import Plan
 from obsgen.road import load
 from obsgen.routing import channels, inhibited_by, receivers, routes
@@ -38,7 +40,9 @@ def test_a_team_is_told_through_its_own_channels_and_else_through_the_default_te
 
 def test_a_team_without_a_channel_for_a_severity_has_no_receiver_for_it(tmp_path: Path) -> None:
     text = FLEET.read_text(encoding="utf-8").replace("      chat: {type: teams, webhook: {secret: teams-hook}}\n", "")
+    shutil.copytree(FLEET.parent / "rules", tmp_path / "rules")
     (tmp_path / "profiles").mkdir()
+    shutil.copytree(FLEET.parent / "rules", tmp_path / "rules")
     (tmp_path / "profiles" / "one.yaml").write_text("cluster: c\n", encoding="utf-8")
     (tmp_path / "observability.yaml").write_text(text, encoding="utf-8")
 
@@ -81,3 +85,12 @@ def test_a_channel_reads_its_secret_where_the_output_puts_it(plan: Plan, output:
     assert (source.secret, source.key) == ("am-secrets", "pager")
     assert pagerduty["routing_key"]["file"] == file
     assert file in "".join(who for need in secrets.needed(declaration, receivers(declaration)) for who in need.readers)
+
+
+def test_two_alerts_on_logs_of_different_things_are_not_equal(plan: Plan) -> None:
+    """`critical` of one tenant must not silence `warning` of the other: every label that LogQL keeps is asked to be equal."""
+    told = {"group": "logs", "summary": "Many.", "description": "Many."}
+    levels = {"critical": {"above": 9}, "warning": {"above": 1}}
+    logql = 'sum by (app, tenant) (rate({namespace="every-thing"} | json [5m]))'
+    alert = msgspec.convert({**told, "levels": levels, "logql": logql}, Alert)
+    assert "tenant" in inhibited_by(plan.declaration, [alert])[1]

@@ -1,11 +1,15 @@
 """Rules carry what routes them: severity, service, team, cluster, namespace."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from obsgen.artifacts import artifacts
 from obsgen.model import Level
+from obsgen.render import render
 from obsgen.road import load
 from obsgen.rules import Group, Rule, compare, owners
 
@@ -104,3 +108,18 @@ def test_a_comment_at_the_end_of_a_query_does_not_swallow_the_threshold() -> Non
     expr = compare("sum(\n  up\n) # all of them", Level(above=1))
 
     assert re.search(r"\n\) > 1$", expr)
+
+
+def test_loki_mounts_every_configmap_that_its_rules_were_divided_into() -> None:
+    """With `loki-rules` alone in its pod's volumes, the pod would wait for a ConfigMap that is not there."""
+    d = load(FLEET, "one")
+    (group,) = d.plan.groups_of("loki")[:1]
+    long = dataclasses.replace(group.rules[0], annotations={"description": "x" * 200_000})
+    many = tuple(dataclasses.replace(group, name=f"logs-{number}", rules=(long,)) for number in range(3))
+    plan = dataclasses.replace(d.plan, groups=(*d.plan.groups, *many))
+    made = render([one for one in artifacts(plan) if one.path.startswith("logging/")])
+    divided = [one["metadata"]["name"] for one in yaml.safe_load_all(made["logging/loki-rules.yaml"])]
+    (pod,) = [one for one in yaml.safe_load_all(made["logging/loki.yaml"]) if one["kind"] == "StatefulSet"]
+    (volume,) = [one for one in pod["spec"]["template"]["spec"]["volumes"] if one["name"] == "rules"]
+    assert divided[:3] == ["loki-rules-1", "loki-rules-2", "loki-rules-3"]
+    assert [source["configMap"]["name"] for source in volume["projected"]["sources"]] == divided

@@ -12,7 +12,8 @@ from obsgen.judging import tools
 from obsgen.model import Examples
 from obsgen.quoting import yaml_value
 from obsgen.rules import Group, Rule
-from obsgen.ruletests import Case, cases, joined, rule_files, samples
+from obsgen.ruletests import Case, cases, rule_files
+from obsgen.series import joined, samples, stretched
 
 SAMPLES = {
     "1": 1,
@@ -52,6 +53,22 @@ def test_promtool_counts_the_same(tmp_path: Path) -> None:
     (tmp_path / "test.yaml").write_text("\n".join(lines), encoding="utf-8")
     ran = subprocess.run([promtool.path, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "longer"),
+    [
+        ("0+60x10", "0+60x15"),
+        ("_x20 5x12", "_x20 5x17"),
+        ("1 2", "1 2x5"),
+        ("1 stale", "1 stale _x5"),
+        ("1-2x0", "1-2x5"),
+        ("{{schema:0 sum:1 count:1 buckets:[1]}}", "{{schema:0 sum:1 count:1 buckets:[1]}}x5"),
+    ],
+)
+def test_a_series_goes_on_as_its_last_value_does(values: str, longer: str) -> None:
+    assert stretched(values, 5) == longer
+    assert samples(longer) == samples(values) + 5
 
 
 def test_a_series_of_the_first_part_is_followed_by_its_second() -> None:

@@ -58,6 +58,20 @@ def pairs(declaration: Declaration) -> dict[str, list[dict[str, Any]]]:
     return {pair: _windows(declaration, seconds(long), Decimal(share)) for pair, (long, _, share) in PAIRS.items()}
 
 
+def typical(declaration: Declaration) -> dict[str, list[dict[str, str]]]:
+    """Pair → the first service that it is asked of and that has an example: `total`, `app`, `failed` and `passed`; none or one."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for pair, windows in pairs(declaration).items():
+        asked = {app for row in windows for app in row["apps"]}
+        found[pair] = [
+            {"total": row["total"], "app": app, **row["example"]}
+            for row in counted(declaration)
+            for app in row["apps"]
+            if row["example"] and app in asked
+        ][:1]
+    return found
+
+
 def _windows(declaration: Declaration, long: float, share: Decimal) -> list[dict[str, Any]]:
     found: dict[int, list[str]] = {}
     for name, objective in _promised(declaration):

@@ -64,6 +64,16 @@ class Workload(NamedTuple):
     resources: Mapping[str, Mapping[str, str]]
 
     @property
+    def kind(self) -> str:
+        """The kind of its object: one with volumes of its own, or one without."""
+        return "StatefulSet" if self.keeps else "Deployment"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What selects its pods; Kubernetes lets nobody change it."""
+        return {"app.kubernetes.io/name": "loki", "app.kubernetes.io/component": self.target}
+
+    @property
     def pods(self) -> list[str]:
         """Names of its pods, as a StatefulSet gives them."""
         return [f"{self.name}-{number}" for number in range(self.replicas)]

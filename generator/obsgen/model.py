@@ -318,10 +318,13 @@ class Runbook(Section, frozen=True, kw_only=True):
 
 
 class Examples(Section, frozen=True, kw_only=True):
-    """Series in promtool's notation that make the alert fire, and that must not."""
+    """Series in promtool's notation that make the alert fire, and that must not; and the number that the question then gives."""
 
     fires: Mapping[str, str] = {}
     silent: Mapping[str, str] = {}
+    quiet: Mapping[str, str] = {}
+    reaches: float | None = None
+    rests: float | None = None
 
 
 class Alert(Section, frozen=True, kw_only=True):
@@ -401,7 +404,7 @@ class Objective(Section, frozen=True, kw_only=True):
 
 
 class RouteTest(Section, frozen=True, kw_only=True):
-    """Labels of an alert, and the roles that must be told of it."""
+    """Labels of an alert, and who must be told of it: a role, or TEAM/ROLE for that team's own channel."""
 
     alert: Mapping[str, str]
     notifies: tuple[str, ...]

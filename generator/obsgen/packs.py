@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from . import availability, loki_targets, requests
 from .model import Alert, Declaration, seconds, size
 from .overlay import merge
+from .series import stretched
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +81,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     "watchdog": {},
     "alertmanager": {
         "deployed": lambda d: d.alertmanager.deploy,
-        "namespace": lambda d: d.namespace,
+        "namespace": lambda d: d.monitoring_namespace,
         "pods": lambda d: [f"alertmanager-{number}" for number in range(d.alertmanager.replicas)],
         "replicas": lambda d: d.alertmanager.replicas,
     },
@@ -94,6 +96,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "hosts": lambda d: loki_targets.hosts(d.loki),
         "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),
         "loki_rules": loki_rules,
+        "loki_scraped": lambda d: d.loki.deploy or not d.prometheus.deploy,
         "members": lambda d: sum(part.replicas for part in loki_targets.workloads(d.loki) if part.member),
         "namespace": lambda d: d.namespace,
         "parts": lambda d: loki_targets.workloads(d.loki) if d.loki.deploy else [],
@@ -113,6 +116,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "interval": lambda d: f"{seconds(d.prometheus.evaluation_interval):g}",
         "namespace": lambda d: d.namespace,
         "pairs": availability.pairs,
+        "typical": availability.typical,
     },
     "redis": {"declared": lambda d: d.dlq is not None, "namespace": lambda d: d.namespace},
     "services": {
@@ -154,8 +158,38 @@ def tuned(packs: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> dict
     """
     for layer in layers:
         said = {name: pack for name, pack in (layer.get("packs") or {}).items() if pack}
-        packs = {name: merge(pack, said.get(name, {})) for name, pack in packs.items()}
+        packs = {name: _lengthened(pack, merge(pack, _measured(said.get(name, {})))) for name, pack in packs.items()}
     return dict(packs)
+
+
+def _measured(tuning: Mapping[str, Any]) -> dict[str, Any]:
+    """Tuning that takes back what the shipped examples say they reach, where it brings another question or other series."""
+    alerts = {}
+    for name, alert in (tuning.get("alerts") or {}).items():
+        brings = (alert or {}).get("examples") or {}
+        numbers = (("reaches", "fires"), ("rests", "silent")) if alert else ()
+        stale = {number: None for number, of in numbers if of in brings or "query" in alert}
+        alerts[name] = {**alert, "examples": {**stale, **brings}} if stale else alert
+    return {**tuning, "alerts": alerts} if alerts else dict(tuning)
+
+
+def _lengthened(shipped: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, Any]:
+    """A pack whose examples last as much longer as its alerts were told to wait: `for` is only the time, and what they show the same."""
+    alerts = {}
+    for name, alert in (tuned.get("alerts") or {}).items():
+        before = (shipped.get("alerts") or {}).get(name) or {}
+        same = (alert.get("examples") or {}) == (before.get("examples") or {})
+        more = math.ceil((_longest_for(alert) - _longest_for(before)) / 60)
+        if before and same and alert.get("examples") and more > 0:
+            fires = {series: stretched(values, more) for series, values in alert["examples"]["fires"].items()}
+            alert = {**alert, "examples": {**alert["examples"], "fires": fires}}
+        alerts[name] = alert
+    return {**tuned, "alerts": alerts} if alerts else dict(tuned)
+
+
+def _longest_for(alert: Mapping[str, Any]) -> float:
+    levels = (alert.get("levels") or {}).values()
+    return max(seconds(str((level or {}).get("for", "0s"))) for level in (alert, *levels))
 
 
 def expand(packs: Mapping[str, Any], declared: Container[str]) -> dict[str, Expanded]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from . import promql
+from . import logql, promql
 from .model import Alert, Channel, Declaration, Team
+from .query import QueryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,13 @@ def inhibited_by(declaration: Declaration, alerts: Iterable[Alert]) -> tuple[lis
     """
     severities = list(declaration.severities)
     graver = [(name, severities[place + 1 :]) for place, name in enumerate(severities[:-1])]
-    carried = {label for alert in alerts if len(alert.levels) > 1 and alert.query for label in _carried(alert.query)}
+    carried = {label for alert in alerts if len(alert.levels) > 1 for label in _carried(alert)}
     return graver, ["alertname", "cluster", "namespace", "service", "team", *sorted(carried)]
 
 
-def _carried(query: str) -> Iterable[str]:
+def _carried(alert: Alert) -> Iterable[str]:
     try:
-        return promql.survivors(promql.parse(query)).known - {"cluster", "namespace", "service", "team"}
-    except promql.QueryError:  # reported by the check query/promql
+        labels = logql.parse(alert.logql).labels if alert.logql else promql.survivors(promql.parse(alert.query or ""))
+    except QueryError:  # reported by the checks query/promql and query/logql
         return ()
+    return labels.known - {"cluster", "namespace", "service", "team"}

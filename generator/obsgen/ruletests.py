@@ -7,16 +7,14 @@ exports. Firing is asked of Prometheus' own `ALERTS` series with the labels that
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import promql
 from .model import seconds
 from .rules import Group, Rule
+from .series import joined, samples
 
-_SAMPLES = re.compile(r"x(\d+)$")
-_HISTOGRAM = re.compile(r"\{\{.*?\}\}")  # one sample, with spaces inside
 _SETTLE = 15  # minutes of nothing, beyond `for`, before an absent metric is asked for
 
 
@@ -69,24 +67,7 @@ def _cases(rule: Rule) -> Iterator[Case]:
         both = joined(fires, burning, silent)
         yield Case(f"{title} stays silent", tuple(silent.items()), quiet - 1, untold, 0)
         yield Case(f"{title} resolves", both, burning + quiet - 1, untold, 0)
-
-
-def samples(values: str) -> int:
-    """How many samples promtool makes of a values text: `0+60x10` 11, `_x5` 5, `1` 1."""
-    total = 0
-    for token in _HISTOGRAM.sub("0", values).split():
-        repeat = _SAMPLES.search(token)
-        times = int(repeat[1]) if repeat else 0
-        total += times if token.startswith("_") and repeat else times + 1
-    return total
-
-
-def joined(first: Mapping[str, str], length: int, then: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The first series followed by the second ones; a series that only one of them has is absent in the other's time."""
-    found = []
-    for series in dict.fromkeys([*first, *then]):
-        before = first.get(series, "")
-        gap = length - samples(before)
-        pad = f"_x{gap}" if gap else ""
-        found.append((series, " ".join(filter(None, [before, pad, then.get(series, "")]))))
-    return tuple(found)
+    if nothing := dict(rule.examples.quiet):
+        yield Case(
+            f"{title} stays silent in quiet", tuple(nothing.items()), max(map(samples, nothing.values())) - 1, untold, 0
+        )

@@ -442,6 +442,10 @@ def _few(values: tuple[str, ...]) -> tuple[str, ...]:
     return values if len(values) <= _SHOWN else (*values[:_SHOWN], f"and {len(values) - _SHOWN} more")
 
 
+# prometheus-operator's pods carry no label `app` (0.85); ours carry both
+_NAMED_BY = dict.fromkeys(("alertmanager", "prometheus"), "app.kubernetes.io/name")
+
+
 def _commands(output: str, apps: tuple[str, ...], namespace: str, found: bool) -> Iterator[str]:
     app = shell(apps[0]) if len(apps) == 1 else '"$APP"' if apps else ""
     if len(apps) > 1:
@@ -462,7 +466,7 @@ def _of_docker(app: str, namespace: str) -> Iterator[str]:
 
 def _of_kubectl(app: str, namespace: str) -> Iterator[str]:
     inside = f"kubectl -n {shell(namespace)}"
-    pods = '-l "app=$APP" ' if app == '"$APP"' else f"-l app={app} " if app else ""
+    pods = '-l "app=$APP" ' if app == '"$APP"' else f"-l {_NAMED_BY.get(app, 'app')}={app} " if app else ""
     yield f"{inside} get pods {pods}-o wide"
     if pods:
         yield f"{inside} logs {pods}--all-containers --prefix --since=1h --tail=200"

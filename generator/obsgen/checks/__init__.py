@@ -90,6 +90,7 @@ CHECKS: tuple[Check, ...] = (
     Check("alert/lost-label", "error", templates.lost_label),
     Check("alert/example-metric", "error", metrics.made_up_example),
     Check("alert/examples", "warning", messages.no_examples),
+    Check("alert/beyond-examples", "error", messages.beyond_examples),
     Check("alert/template", "error", templates.bad_template),
     Check("alert/changing-summary", "warning", messages.changing_summary),
     Check("alert/runbook", "warning", messages.no_runbook),

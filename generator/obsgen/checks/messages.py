@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import runbooks
+from ..model import Examples
 from ..road import Declared
 from .finding import Finding
 from .questions import alerts, rendered_alerts
@@ -39,6 +40,21 @@ def incomplete_runbook(declared: Declared) -> Iterator[Finding]:
         missing = [part for part in runbooks.SECTIONS if not (getattr(alert.runbook, part, None) or "").strip()]
         if 0 < len(missing) < len(runbooks.SECTIONS) or (missing and path[0] == "packs"):
             yield Finding(path, f"the runbook of {name} lacks {', '.join(missing)}", "write what is missing", key=True)
+
+
+def beyond_examples(declared: Declared) -> Iterator[Finding]:
+    """A threshold that the examples don't reach, or start beyond, fails the generated test: nobody has seen such an alert fire, or end."""
+    for path, name, alert in rendered_alerts(declared):
+        examples = alert.examples or Examples()
+        for severity, level in alert.levels.items() if path[-1] == name else ():
+            key, threshold, sign = ("above", level.above, 1) if level.above is not None else ("below", level.below, -1)
+            at = (*path, "levels", severity, key)
+            if examples.reaches is not None and threshold is not None and sign * (examples.reaches - threshold) <= 0:
+                fact = f"the examples of {name} reach {examples.reaches:g}, so that no test would show it fire"
+                yield Finding(at, fact, "add examples that go further")
+            if examples.rests is not None and threshold is not None and sign * (examples.rests - threshold) > 0:
+                fact = f"the silent examples of {name} rest at {examples.rests:g}, where it fires"
+                yield Finding(at, fact, "add silent examples that stay on the other side")
 
 
 def no_examples(declared: Declared) -> Iterator[Finding]:

@@ -61,9 +61,11 @@ def unknown_role(declared: Declared) -> Iterator[Finding]:
     for number, test in enumerate(d.tests):
         team = d.teams.get(test.alert.get("team", ""))
         known = default | set(team.channels if team else ())
-        for place, role in enumerate(test.notifies):
-            if role not in known:
-                yield unknown(("tests", number, "notifies", place), "channel for the role", role, known)
+        owned = {f"{name}/{role}" for name, bound in d.teams.items() for role in bound.channels}
+        for place, told in enumerate(test.notifies):
+            if told not in known | owned:
+                what = "channel" if "/" in told else "channel for the role"
+                yield unknown(("tests", number, "notifies", place), what, told, owned if "/" in told else known)
 
 
 def unknown_team(declared: Declared) -> Iterator[Finding]:

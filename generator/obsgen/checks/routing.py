@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -81,7 +81,7 @@ def _compared(declared: Declared, place: int, test: RouteTest, reached: list[str
     d = declared.declaration
     team = test.alert.get("team", d.default_team)
     by_name = {receiver.name: receiver.channels for receiver in routing.receivers(d)}
-    wanted = routing.channels(d, test.notifies, team)
+    wanted = [channel for one in test.notifies for channel in _meant(declared, one, team)]
     told = [channel for name in reached for channel in by_name.get(name, ())]
     unknown = [name for name in reached if name not in by_name]
     if unknown or not _same(wanted, told):
@@ -90,14 +90,27 @@ def _compared(declared: Declared, place: int, test: RouteTest, reached: list[str
         yield Finding(("tests", place, "notifies"), fact, "correct the test, or the severity's notify")
 
 
+def _meant(declared: Declared, told: str, team: str) -> Sequence[Channel]:
+    """The channels of `ROLE`, as the alert's team takes it, or of `TEAM/ROLE`."""
+    owner, _, role = told.rpartition("/")
+    d = declared.declaration
+    return [d.teams[owner].channels[role]] if owner else routing.channels(d, [role], team)
+
+
 def _same(some: Any, others: Any) -> bool:
     return all(one in others for one in some) and all(one in some for one in others)
 
 
 def _roles(declared: Declared, team: str, told: list[Channel]) -> list[str]:
+    """The channels told, each as TEAM/ROLE."""
     d = declared.declaration
-    roles = {*d.teams[team].channels, *d.teams[d.default_team].channels}
-    return sorted(role for role in roles if any(channel in told for channel in routing.channels(d, [role], team)))
+    found = (
+        f"{owner}/{role}"
+        for owner in dict.fromkeys((team, d.default_team))
+        for role, channel in d.teams[owner].channels.items()
+        if channel in told
+    )
+    return sorted(found)
 
 
 @functools.lru_cache(maxsize=1)  # several checks of one declaration ask

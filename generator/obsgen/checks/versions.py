@@ -53,6 +53,18 @@ def end_of_life(declared: Declared) -> Iterator[Finding]:
             yield Finding(path, f"{name} reached its end of life on {ended.date}", f"change to {ended.change}")
 
 
+def unpublished(declared: Declared) -> Iterator[Finding]:
+    """A version that was never released has no image: the pod waits for it for ever."""
+    d = declared.declaration
+    for server, target in _targets(d):
+        version = upstream.version(server, target)
+        if version and version.newest is None and _in_use(d, server):
+            fact = (
+                f"{server} {target} is not released, as far as known here: {version.image} is the name that it may get"
+            )
+            yield Finding(("versions", server), fact, "write a version that is released")
+
+
 def _in_use(d: Declaration, server: str) -> bool:
     if server in ("promtail", "alloy"):
         return server == d.logging.agent.type

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from .. import addresses, agent, loki_targets, scrape, secrets, upstream
 from ..model import seconds
-from .row import Row, Value, by_name, configmaps, image_of, named, taken_rules
+from .row import Row, Value, View, by_name, configmaps, image_of, named, taken_rules
 
 # What `loki/config.yaml.j2` sees, whatever carries the configuration.
 LOKI: Mapping[str, Value] = {
@@ -56,6 +56,10 @@ def _asnamed(names: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(names, "")
 
 
+def _rule_maps(view: View) -> list[tuple[str, dict[str, str]]]:
+    return configmaps("loki-rules", by_name(view.files))
+
+
 _MARKERS = "compactor.deletion_marker_object_store_prefix"
 
 ROWS: tuple[Row, ...] = (
@@ -64,12 +68,13 @@ ROWS: tuple[Row, ...] = (
         "kubernetes/loki.yaml.j2",
         {
             **LOKI,
-            "has_rules": lambda v: v.plan.has_rules("loki"),
             "image": image_of("loki"),
+            "rule_maps": lambda v: [name for name, texts in _rule_maps(v) if texts],
             "s3_env": lambda v: secrets.environment(v.d, v.d.loki.object_store),
             "workloads": lambda v: loki_targets.workloads(v.d.loki),
         },
         when=lambda p: p.declaration.loki.deploy,
+        wraps=("logging/rules/*.yaml",),
         manifest=True,
     ),
     Row(
@@ -85,7 +90,7 @@ ROWS: tuple[Row, ...] = (
         {
             **named("header", "namespace"),
             "app": lambda v: "loki",
-            "maps": lambda v: configmaps("loki-rules", by_name(v.files)),
+            "maps": _rule_maps,
         },
         when=lambda p: p.has_rules("loki"),
         wraps=("logging/rules/*.yaml",),
