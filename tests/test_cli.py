@@ -42,7 +42,7 @@ def quiet(fleet: Path) -> Path:
     """A fleet about which there is nothing to say, not even a warning."""
     path = fleet / "observability.yaml"
     comment = "# obsgen: ignore=version/end-of-life another agent would do as well\n"
-    path.write_text(path.read_text(encoding="utf-8").replace("\nlogging:", f"\n{comment}logging:"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("\n  agent:", f"\n  {comment}  agent:"), encoding="utf-8")
     return fleet
 
 
