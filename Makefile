@@ -15,7 +15,7 @@ render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs n
 	$(VENV)/bin/obsgen render --profile $(PROFILE)
 
 test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGEN_REQUIRE_JUDGES=1: it fails)
-	$(VENV)/bin/python -m pytest tests $(ARGS)
+	$(VENV)/bin/python -m pytest tests libs/python/tests $(ARGS)
 
 tools: ## Build the pinned judges that the registries carry (docs/judges.md)
 	tools/install
@@ -32,7 +32,7 @@ bench: $(VENV)/.bench ## Measure the generator (bench/)
 lint: $(VENV)/.dev ## Check style, format and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy --strict generator
+	$(VENV)/bin/mypy --strict generator libs/python/auralink_shared
 
 clean: ## Remove what was made here; the judges in the cache stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -46,8 +46,8 @@ $(VENV)/.runtime: pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.dev: $(VENV)/.runtime libs/python/pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable 'libs/python[test]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev

@@ -1,0 +1,156 @@
+"""One log line: the renderer behind every door.
+
+Keys in this order, those with * always there: timestamp* level* service* trace_id* span_id user_id request_id message*
+error error_type error_code stack_trace context* metadata* truncated. A line is at most `LINE` bytes with its newline,
+because container runtimes split at 16 KiB. What doesn't fit is cut and `"truncated":true` says so.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .failure import Failure
+from .levels import LEVELS
+from .redaction import Redaction
+from .trace import Identity
+from .values import Cut, Values, size
+
+LINE = 15360
+MESSAGE, ERROR, NAME = 8192, 2048, 128  # NAME: of ids, codes, types, service, metadata
+NOTHING: Mapping[str, Any] = {}
+NO_FAILURE = Failure()
+_TRUNCATED = ',"truncated":true'
+_LAST = b'"error":"the log line could not be rendered","context":{},"metadata":{}}\n'
+
+
+class Entry:
+    """Log lines of one service under one contract.
+
+    `metadata` is `instance_id`, `version`, `environment`; each falls back to the environment (HOSTNAME or the host's
+    name, SERVICE_VERSION, ENVIRONMENT), then to "unknown".
+    """
+
+    def __init__(self, service: str, contract: Mapping[str, Any], metadata: Mapping[str, str | None] = NOTHING) -> None:
+        log = contract["logging"]
+        self._values = Values(Redaction(log["redact"]), _types(log["fields"]))
+        self._levels = {level: _declared(level, log["levels"]) for level in LEVELS}
+        self._service = self._values.text(service, NAME, Cut())
+        self._metadata = ",".join(
+            f'"{key}":{self._values.text(metadata.get(key) or default, NAME, Cut())}'
+            for key, default in (
+                ("instance_id", os.environ.get("HOSTNAME") or socket.gethostname() or "unknown"),
+                ("version", os.environ.get("SERVICE_VERSION") or "unknown"),
+                ("environment", os.environ.get("ENVIRONMENT") or "unknown"),
+            )
+        )
+        self._second: tuple[int, str] = (0, "1970-01-01T00:00:00")
+
+    def line(
+        self,
+        level: str,
+        message: object,
+        context: object = None,
+        identity: Identity = Identity(),  # noqa: B008 - immutable
+        failure: Failure = NO_FAILURE,
+        at: int | None = None,
+    ) -> bytes:
+        """The line as UTF-8 with its newline. `at` is nanoseconds since 1970 (now). Raises nothing."""
+        at = time.time_ns() if at is None else at
+        try:
+            return self._line(level, message, context, identity, failure, at)
+        except Exception as error:
+            try:
+                trouble = Failure(f"the log line could not be rendered: {type(error).__name__}")
+                return self._line(level, message, None, Identity(), trouble, at)
+            except Exception:
+                head = f'{{"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","service":{self._service},'
+                return f'{head}"trace_id":"{Identity().trace_id}","message":"",'.encode() + _LAST
+
+    def _line(
+        self, level: str, message: object, context: object, identity: Identity, failure: Failure, at: int
+    ) -> bytes:
+        cut, text = Cut(), self._values.text
+        trace_id, span_id, user_id, request_id = identity
+        head = (
+            f'{{"timestamp":"{self._timestamp(at)}","level":"{self._levels[level]}","service":{self._service},'
+            f'"trace_id":"{trace_id}"'
+        )
+        if span_id:
+            head += f',"span_id":{text(span_id, NAME, cut)}'
+        if user_id:
+            head += f',"user_id":{text(user_id, NAME, cut)}'
+        if request_id:
+            head += f',"request_id":{text(request_id, NAME, cut)}'
+        head += f',"message":{text(message, MESSAGE, cut)}'
+        stack = ""
+        if failure is not NO_FAILURE:
+            error, kind, code, stack = failure
+            if error:
+                head += f',"error":{text(error, ERROR, cut)}'
+            if kind:
+                head += f',"error_type":{text(kind, NAME, cut)}'
+            if code:
+                head += f',"error_code":{text(code, NAME, cut)}'
+        if context is None and not stack:
+            members = "{}"
+        else:
+            tail = len(',"stack_trace":"","context":,"metadata":{}}\n') + size(self._metadata) + len(_TRUNCATED)
+            room = LINE - size(head) - tail
+            members = self._context(context, room, cut)
+            if stack:
+                stack, members = self._share(stack, context, members, room, cut)
+                head += f',"stack_trace":{stack}'
+        flag = _TRUNCATED if cut.happened else ""
+        return f'{head},"context":{members},"metadata":{{{self._metadata}}}{flag}}}\n'.encode()
+
+    def _context(self, context: object, room: int, cut: Cut) -> str:
+        if context is None:
+            return "{}"
+        if not isinstance(context, Mapping):
+            context = {"value": context}
+        try:
+            return self._values.context(context, room, cut)
+        except Exception:  # a mapping whose methods fail
+            return f'{{"value":{self._values.text(f"<unencodable {type(context).__name__}>", NAME, cut)}}}'
+
+    def _share(self, stack: str, context: object, members: str, room: int, cut: Cut) -> tuple[str, str]:
+        """Stack and context within `room`: where both are large each gets half; of the stack the end is kept."""
+        whole = self._values.text(stack, max(room // 2, room - size(members)), cut, tail=True)
+        if size(whole) - 2 + size(members) > room:
+            members = self._context(context, room - size(whole) + 2, cut)
+        return whole, members
+
+    def _timestamp(self, at: int) -> str:
+        second, rest = divmod(at, 1_000_000_000)
+        known, text = self._second  # one tuple, so that threads never see halves of two
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second, text
+        return f"{text}.{rest // 1_000_000:03d}Z"
+
+
+def _declared(level: str, declared: list[str]) -> str:
+    """The level as the contract has it: itself, else the next higher that is declared, else the highest."""
+    order = list(LEVELS)
+    for name in order[order.index(level) :]:
+        if name in declared:
+            return name
+    return next((name for name in reversed(order) if name in declared), declared[-1] if declared else level)
+
+
+def _types(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Declared types below `context`, as a tree."""
+    tree: dict[str, Any] = {}
+    for field in fields.values():
+        path = field["path"]
+        if len(path) > 1 and path[0] == "context":
+            below = tree
+            for key in path[1:-1]:
+                deeper = below.setdefault(key, {})
+                below = deeper if isinstance(deeper, dict) else {}
+            below[path[-1]] = field["type"]
+    return tree

@@ -1,0 +1,82 @@
+"""What must not be in a log: values under the contract's keys, and what looks like a credential in any text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MARK = "[REDACTED]"
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OTHER = re.compile(r"[^a-z0-9]+")
+_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?")
+# A digit or 32 characters: "Bearer authentication failed" holds no token.
+_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)(?:(?=[^\s\"',]*\d)[\w.~+/=-]{12,}|[\w.~+/=-]{32,})")
+_URL = re.compile(r"(://[^\s/:@\"']*:)[^\s/@\"']+(?=@)")
+# Card numbers by issuer (Visa, Mastercard, American Express, Discover), so that 19-digit ids and epochs stay whole.
+_CARD = re.compile(r"(?<![\w.])(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|3[47]\d\d|6\d{3})(?:[ -]?\d){9,15}(?![\w])")
+
+
+def word(key: str) -> str:
+    """A key as the redaction compares it: `X-Api-Key`, `apiKey` and `api_key` are one."""
+    return _OTHER.sub("_", _CAMEL.sub("_", key).lower()).strip("_")
+
+
+class Redaction:
+    """Keys and patterns of one contract."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.words = frozenset(filter(None, map(word, keys)))
+        self._tails = tuple("_" + name for name in self.words)
+        names = "|".join(sorted(re.escape(name).replace("_", "[-_ ]?") for name in self.words))
+        # password=…, 'password': '…', "password":"…", the closing quote cut off or not; a bare `token: expired` is a sentence.
+        self._pairs: re.Pattern[str] | None = (
+            re.compile(
+                rf"""(?i)((?:{names})(?:=|["']\s*[:=]\s*))("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s"',;&)}}\]]+)"""
+            )
+            if names
+            else None
+        )
+
+    def key(self, key: str) -> bool:
+        """Whether what stands under this key is secret: the key is one of the contract's or ends in one (`db_password`)."""
+        found = word(key)
+        return found in self.words or found.endswith(self._tails)
+
+    def text(self, text: str) -> str:
+        """The text with what looks like a credential replaced."""
+        if len(text) < 6:
+            return text
+        if "eyJ" in text:
+            text = _JWT.sub(MARK, text)
+        if "://" in text and "@" in text:
+            text = _URL.sub(rf"\1{MARK}", text)
+        if self._pairs and ("=" in text or '"' in text or "'" in text):
+            text = self._pairs.sub(_pair, text)
+        if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text:
+            text = _BEARER.sub(rf"\1\2{MARK}", text)
+        if len(text) >= 13:
+            text = _CARD.sub(_card, text)
+        return text
+
+
+def _pair(found: re.Match[str]) -> str:
+    value = found[2]
+    if MARK[:-1] in value:  # a bare value ends before the bracket
+        return found[0]
+    quote = value[0] if value[0] in "\"'" else ""
+    return found[1] + quote + MARK + quote
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _card(found: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", found[0])
+    lengths = {"4": (13, 16, 19), "3": (15,)}.get(digits[0], (16,))
+    return MARK if len(digits) in lengths and _luhn(digits) else found[0]
