@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+import types
 from typing import Any
 
 import lines
@@ -77,6 +81,13 @@ def test_any_length_fits_a_line_and_what_is_cut_is_said(text: str, length: int, 
     assert found.get("truncated") is True or sum(map(len, whole)) == length * (3 * times + 1)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(keys, leaf | st.text(max_size=5000), max_size=5))
+def test_the_quick_way_and_the_thorough_one_write_the_same(context: dict[Any, Any]) -> None:
+    thorough = types.MappingProxyType(context)  # no dict
+    assert lines.entry().line("INFO", "x", context, at=0) == lines.entry().line("INFO", "x", thorough, at=0)
+
+
 def _texts(context: dict[str, Any]) -> list[str]:
     return [text for value in context.values() for text in (value if isinstance(value, list) else [value])]
 
@@ -114,3 +125,11 @@ def test_an_error_code_is_the_exceptions_own(error: BaseException, code: str) ->
 def test_the_design_says_the_order_that_lines_have() -> None:
     design = (lines.LIBS.parent / "docs" / "design.md").read_text()
     assert f"`{KEYS}`" in design
+
+
+def test_the_example_of_the_readme_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (lines.LIBS / "python" / "README.md").read_text(), re.S)
+    subprocess.run([sys.executable, "-c", example], check=True)
+    out, err = capfd.readouterr()
+    first, second = (lines.read(line.encode()) for line in out.splitlines(keepends=True))
+    assert first["trace_id"] == second["trace_id"] != ZEROS and second["error_type"] == "TimeoutError" and not err

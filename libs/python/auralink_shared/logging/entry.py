@@ -36,10 +36,15 @@ class Entry:
 
     def __init__(self, service: str, contract: Mapping[str, Any], metadata: Mapping[str, str | None] = NOTHING) -> None:
         log = contract["logging"]
+        declared = log["levels"]
         self._values = Values(Redaction(log["redact"]), _types(log["fields"]))
-        self._levels = {level: _declared(level, log["levels"]) for level in LEVELS}
         self._service = self._values.text(service, NAME, Cut())
-        self._metadata = ",".join(
+        self._heads = {
+            level: f'","level":"{_declared(level, declared)}","service":{self._service},"trace_id":"'
+            for level in LEVELS
+        }
+        self._messages: dict[str, str] = {}
+        pairs = ",".join(
             f'"{key}":{self._values.text(metadata.get(key) or default, NAME, Cut())}'
             for key, default in (
                 ("instance_id", os.environ.get("HOSTNAME") or socket.gethostname() or "unknown"),
@@ -47,6 +52,7 @@ class Entry:
                 ("environment", os.environ.get("ENVIRONMENT") or "unknown"),
             )
         )
+        self._tail = f',"metadata":{{{pairs}}}}}\n'
         self._second: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
     def line(
@@ -75,17 +81,14 @@ class Entry:
     ) -> bytes:
         cut, text = Cut(), self._values.text
         trace_id, span_id, user_id, request_id = identity
-        head = (
-            f'{{"timestamp":"{self._timestamp(at)}","level":"{self._levels[level]}","service":{self._service},'
-            f'"trace_id":"{trace_id}"'
-        )
+        head = f'{{"timestamp":"{self._timestamp(at)}{self._heads[level]}{trace_id}"'
         if span_id:
             head += f',"span_id":{text(span_id, NAME, cut)}'
         if user_id:
             head += f',"user_id":{text(user_id, NAME, cut)}'
         if request_id:
             head += f',"request_id":{text(request_id, NAME, cut)}'
-        head += f',"message":{text(message, MESSAGE, cut)}'
+        head += f',"message":{self._message(message, cut)}'
         stack = ""
         if failure is not NO_FAILURE:
             error, kind, code, stack = failure
@@ -95,17 +98,29 @@ class Entry:
                 head += f',"error_type":{text(kind, NAME, cut)}'
             if code:
                 head += f',"error_code":{text(code, NAME, cut)}'
-        if context is None and not stack:
-            members = "{}"
-        else:
-            tail = len(',"stack_trace":"","context":,"metadata":{}}\n') + size(self._metadata) + len(_TRUNCATED)
-            room = LINE - size(head) - tail
-            members = self._context(context, room, cut)
-            if stack:
-                stack, members = self._share(stack, context, members, room, cut)
-                head += f',"stack_trace":{stack}'
-        flag = _TRUNCATED if cut.happened else ""
-        return f'{head},"context":{members},"metadata":{{{self._metadata}}}{flag}}}\n'.encode()
+        if not stack:
+            members = "{}" if context is None else self._context(context, LINE, cut)
+            line = f'{head},"context":{members}{self._tail}'.encode()
+            if not cut.happened and len(line) <= LINE - len(_TRUNCATED):
+                return line
+        room = LINE - size(head) - len(',"stack_trace":"","context":') - size(self._tail) - len(_TRUNCATED)
+        members = self._context(context, room, cut)
+        if stack:
+            stack, members = self._share(stack, context, members, room, cut)
+            head += f',"stack_trace":{stack}'
+        tail = self._tail[:-2] + _TRUNCATED + "}\n" if cut.happened else self._tail
+        return f'{head},"context":{members}{tail}'.encode()
+
+    def _message(self, message: object, cut: Cut) -> str:
+        """Messages are mostly the same few, since what varies belongs into the context: those are kept as they come out."""
+        if type(message) is not str or len(message) > 200:
+            return self._values.text(message, MESSAGE, cut)
+        found = self._messages.get(message)
+        if found is None:
+            found = self._values.text(message, MESSAGE, cut)
+            if len(self._messages) < 1000:
+                self._messages[message] = found
+        return found
 
     def _context(self, context: object, room: int, cut: Cut) -> str:
         if context is None:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 try:
-    from opentelemetry.trace import get_current_span
+    from opentelemetry.trace import INVALID_SPAN, get_current_span
 except ImportError:  # the extra [otel] is not installed
     get_current_span = None  # type: ignore[assignment]
 
@@ -38,16 +38,22 @@ class Identity(NamedTuple):
     request_id: str = ""
 
 
+NOBODY = Identity()
+
+
 def current() -> Identity:
     """The identity of the running code."""
     trace_id, span_id = "", ""
-    if get_current_span is not None:
-        context = get_current_span().get_span_context()
+    if get_current_span is not None and (span := get_current_span()) is not INVALID_SPAN:
+        context = span.get_span_context()
         if context.is_valid:
             trace_id, span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
     if not trace_id:
         trace_id, span_id = trace_id_var.get(), span_id_var.get()
-    return Identity(normal(trace_id), span_id, user_id_var.get(), request_id_var.get())
+    user_id, request_id = user_id_var.get(), request_id_var.get()
+    if not (trace_id or span_id or user_id or request_id):
+        return NOBODY
+    return Identity(normal(trace_id), span_id, user_id, request_id)
 
 
 def normal(trace_id: object) -> str:

@@ -40,6 +40,8 @@ class Writer:
         self._complained = 0.0
         self._busy = False
         self._lock = threading.RLock()
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
         try:
             self._shared = stat.S_ISFIFO(os.fstat(fd).st_mode) or stat.S_ISSOCK(os.fstat(fd).st_mode)
         except OSError:
@@ -120,9 +122,7 @@ class Writer:
 
     def _room(self, deadline: float) -> bool:
         """Whether the pipe takes PIPE_BUF bytes at once. Its flags are others' too, so it stays a blocking one."""
-        poll = select.poll()
-        poll.register(self.fd, select.POLLOUT)
-        found = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        found = self._poll.poll(0) or self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if found:  # an error too: the write will say which
             self._stalled = False
         return bool(found)
