@@ -83,7 +83,7 @@ def test_a_text_that_a_judge_accepts_live_is_no_problem(judge: Judge, programs: 
 def test_an_absent_judge_is_named_and_no_error_where_nobody_requires_it(judge: Judge) -> None:
     report = judge(FILES)
     assert report.problems == ()
-    assert "not judged: loki/loki.yaml (wants 3.7)" in "\n".join(report.lines())
+    assert "not judged: loki/loki.yaml of prod (no loki 3.7 here)" in "\n".join(report.lines())
 
 
 def test_an_absent_judge_is_an_error_where_it_is_required(judge: Judge) -> None:

@@ -289,7 +289,7 @@ def schema(name: str) -> int:
 @_verb
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 def init(folder: Path) -> int:
-    """Write a small declaration, two profiles and the schemas into FOLDER; nothing that exists is touched."""
+    """Write a small declaration, three profiles and the schemas into FOLDER; nothing that exists is touched."""
     from .starter import write
 
     for path in write(folder):

@@ -88,7 +88,10 @@ def _git(folder: Path, base: str, *words: str) -> bytes:
     try:
         return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        fact, remedy = f"git has no {base!r} here", "name a branch, a tag or a commit"
+        fact, remedy = (
+            f"git has no {base!r} here",
+            "name a branch, a tag or a commit; a shallow clone has to fetch it first",
+        )
         raise ProblemsError([Problem(str(folder), 0, 0, fact, remedy, "diff/base")], could_not_run=True) from error
 
 

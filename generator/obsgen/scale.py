@@ -115,4 +115,5 @@ def main(profile: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]) if len(sys.argv) == 2 else "usage: python -m obsgen.scale PROFILE")
+    asked = len(sys.argv) == 2 and not sys.argv[1].startswith("-")
+    sys.exit(main(sys.argv[1]) if asked else "usage: python -m obsgen.scale PROFILE")

@@ -80,8 +80,10 @@ def _of_model(board: Board) -> Iterator[tuple[str, str]]:
     if board.get("id") is not None:
         yield f"id {board['id']!r} is the number in another Grafana, and this one drops it", "remove it"
     inputs = {name for _, text in strings(board) for name in re.findall(r"\$\{(DS_\w+|VAR_\w+)\}", text)}
-    if inputs or board.get("__inputs"):
-        fact = f"{', '.join(sorted(inputs)) or '__inputs'} is filled in by the page for importing, and by nobody here"
+    if board.get("__inputs"):
+        yield "__inputs is filled in by the page for importing, and by nobody here", "remove it"
+    if inputs:
+        fact = f"{', '.join(sorted(inputs))} is filled in by the page for importing, and by nobody here"
         yield fact, "use a variable of the type data source, such as ${prometheus_datasource}"
 
 

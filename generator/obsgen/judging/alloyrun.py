@@ -26,7 +26,7 @@ from ..model import Declaration
 from ..plan import Plan
 from ..problem import Problem, ProblemsError
 from . import apiserver, inpod, kubernetes, lokipush
-from .promtail import Sample, sample_lines
+from .samples import Sample, sample_lines
 from .task import Outcome, Task, Text, refusal
 
 

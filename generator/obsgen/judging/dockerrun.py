@@ -23,7 +23,7 @@ from ..plan import Plan
 from ..problem import Problem, ProblemsError
 from . import apiserver, dockerd, inpod, lokipush
 from .alloyrun import beside
-from .promtail import Sample, sample_lines
+from .samples import Sample, sample_lines
 from .task import Outcome, Task, Text
 
 _COMPOSE, _APP = "com.docker.compose.service", "app.kubernetes.io/name"

@@ -100,7 +100,8 @@ def _by(answered: list[Answered]) -> str:
 
 
 def _of(one: Answered) -> str:
-    return f" (wants {one.target})" if one.target else ""
+    program = " ".join(filter(None, (one.task.tool or one.task.judge, one.target)))
+    return f" of {', '.join(one.profiles)} (no {program} here)"
 
 
 def problems(
