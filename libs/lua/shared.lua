@@ -19,10 +19,11 @@ end
 
 -- Microseconds whose last three digits tell letters of one millisecond apart, in order of arrival: no two letters of
 -- a queue share an age, so a page may end anywhere and the next one skips nothing. A full millisecond spills over.
-local function free_age(milliseconds)
+-- In the trash the same holds for the time of removal.
+local function free_age(key, milliseconds)
   local first = milliseconds * 1000
   while true do
-    local last = call('ZREVRANGEBYSCORE', AGES, whole(first + 999), whole(first), 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    local last = call('ZREVRANGEBYSCORE', key, whole(first + 999), whole(first), 'WITHSCORES', 'LIMIT', 0, 1)[2]
     if not last then return first end
     if tonumber(last) < first + 999 then return tonumber(last) + 1 end
     first = first + 1000
@@ -45,14 +46,14 @@ local function discard(id, now)
   state.age, state.token, state.payload = call('ZSCORE', AGES, id), nil, nil
   keep_state(id, state)
   call('HDEL', STATES, edited_field(id))
-  call('ZADD', TRASH, now, id)
+  call('ZADD', TRASH, whole(free_age(TRASH, math.floor(now / 1000))), id)
   call('ZREM', AGES, id)
 end
 
 local function file_letter(id, body, milliseconds, reason, state)
   call('HSET', BODIES, id, body)
   keep_state(id, state)
-  call('ZADD', AGES, whole(free_age(milliseconds)), id)
+  call('ZADD', AGES, whole(free_age(AGES, milliseconds)), id)
   count('arrived', reason)
 end
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-
-import msgspec
 
 
 def rfc3339(seconds: float) -> str:
@@ -73,19 +72,42 @@ def _is_json(payload: bytes) -> bool:
     return True
 
 
-class _Sent(msgspec.Struct):
-    payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    payload_base64: str = ""
+_SPACE = re.compile(r"[ \t\n\r]*")
+# numbers stay text: only where a value ends is asked, and an int of 5,000 digits is one too
+_END = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
+
+
+def _slice(text: str, wanted: str) -> str | None:
+    """The text of a field of the outermost object; of a name that stands twice the last, as Python and Go read it."""
+
+    def skip(at: int) -> int:
+        return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+
+    found, at = None, skip(0)
+    if text[at : at + 1] != "{":
+        return None
+    while text[at : at + 1] in ("{", ","):
+        name, at = _END(text, skip(at + 1))
+        at = skip(at)
+        if text[at : at + 1] != ":":
+            return None
+        start = skip(at + 1)
+        _, end = _END(text, start)
+        if name == wanted:
+            found = text[start:end]
+        at = skip(end)
+    return found
 
 
 def payload_of(body: bytes) -> bytes | None:
     """The bytes that a retry gives back to the queue, as they stand in the body; None where it holds none."""
+    text = body.decode(errors="surrogateescape")
     try:
-        sent = msgspec.json.decode(body, type=_Sent)
-        if sent.payload is not msgspec.UNSET:
-            return bytes(sent.payload)
-        return base64.b64decode(sent.payload_base64, validate=True) or None
-    except (msgspec.DecodeError, ValueError, RecursionError):
+        payload = _slice(text, "payload")
+        if payload is not None:
+            return payload.encode(errors="surrogateescape")
+        return base64.b64decode(json.loads(_slice(text, "payload_base64") or '""'), validate=True) or None
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

@@ -33,3 +33,8 @@ def run(client: Any, name: str, keys: Sequence[str], *arguments: str | bytes | i
         return client.evalsha(sha1(name), len(keys), *keys, *arguments)
     except NoScriptError:
         return client.eval(text(name), len(keys), *keys, *arguments)
+
+
+def sums() -> str:
+    """libs/lua/SHA1SUMS: a line for each script."""
+    return "".join(f"{sha1(name)}  {name}\n" for name in NAMES)
