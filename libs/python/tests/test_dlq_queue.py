@@ -202,6 +202,18 @@ def test_work_may_reject_a_message_at_once_and_success_leaves_nothing(letters: D
     assert letters.stats(QUEUE).counters == {"arrived:rejected": 1}
 
 
+def test_two_messages_of_one_payload_that_come_back_are_two_letters(letters: DeadLetters) -> None:
+    def fails(payload: bytes) -> None:
+        raise TimeoutError
+
+    for id in "12":
+        letters.add(dead(id))
+        letters.retry(QUEUE, id, by="ann")
+    for message in queued(letters):
+        handle(letters, QUEUE, message, fails, policy=RetryPolicy(max_attempts=1))
+    assert [one.state["replays"] for one in letters.each(QUEUE)] == [1, 1]
+
+
 def test_a_client_that_decodes_is_refused(server: Server) -> None:
     with pytest.raises(ValueError, match="decode_responses"):
         DeadLetters(client_library.Redis(port=server.port, decode_responses=True), settings=SETTINGS)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from .errors import Conflict
 from .keys import Keys
 from .record import Record
 
@@ -87,7 +89,10 @@ def handle(
                 trace_id=trace_id,
                 **known,
             )
-            return Died(letters.add(record))
+            try:
+                return Died(letters.add(record))
+            except Conflict:  # two messages of one payload were replayed, and the other came back first
+                return Died(letters.add(replace(record, id=str(uuid.uuid4()))))
 
 
 def _said(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,11 @@ class DeadLetters:
         )
         if not _ID.fullmatch(record.id):
             raise ValueError(f"{record.id!r} is no id: 1 to 250 printable ASCII characters")
+        if len(one.body) > self.settings.body_limit:  # before a spool takes what Redis would refuse for ever
+            self.local.add_failure()
+            raise TooLarge(
+                f"letter {record.id} of {record.queue}: {len(one.body)} bytes, {self.settings.body_limit} at most"
+            )
         try:
             with self._counted(record.queue, "add"):
                 answer = self._store(one)
@@ -133,7 +138,7 @@ class DeadLetters:
             one.reason,
             one.replays,
             settings.replay_cap,
-            settings.body_limit,
+            max(settings.body_limit, len(one.body)),  # a limit that was lowered must not hold up the spool
         )
         return str(answer.decode())
 
@@ -144,9 +149,11 @@ class DeadLetters:
         """
 
         def add(one: Spooled) -> None:
-            if self._store(one) == "conflict":
+            answer = self._store(one)
+            if answer == "conflict":
                 digest = hashlib.sha1(one.body, usedforsecurity=False).hexdigest()
-                self._store(Spooled(**{**one.__dict__, "id": f"{one.id}~{digest[:8]}"}))
+                answer = self._store(replace(one, id=f"{one.id}~{digest[:8]}"))
+            _raise(answer, one.queue, one.id)
 
         return self.spool.replay(add) if self.spool else 0
 
