@@ -15,7 +15,8 @@ render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs n
 	$(VENV)/bin/obsgen render --profile $(PROFILE)
 
 test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGEN_REQUIRE_JUDGES=1: it fails)
-	$(VENV)/bin/python -m pytest tests libs/python/tests -n auto $(ARGS)
+	$(VENV)/bin/python -m pytest tests -n auto $(ARGS)
+	$(VENV)/bin/python -m pytest libs/python/tests -n auto $(ARGS)
 
 tools: ## Build the pinned judges that the registries carry (docs/judges.md)
 	tools/install

@@ -169,4 +169,7 @@ def test_a_base_that_git_does_not_know_exits_2(run: Run, committed: Callable[[],
 def test_without_git_a_base_exits_2(run: Run, fleet: Path) -> None:
     ran = run("diff", "--profile", "one", "--base", "HEAD")
     assert ran.code == 2
-    assert "git has no 'HEAD' here (name a branch, a tag or a commit; a shallow clone has to fetch it first) [diff/base]" in ran.err
+    assert (
+        "git has no 'HEAD' here (name a branch, a tag or a commit; a shallow clone has to fetch it first) [diff/base]"
+        in ran.err
+    )

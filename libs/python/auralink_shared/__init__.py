@@ -1,1 +1,1 @@
-"""What services share: log lines (`auralink_shared.logging`) after the contract that obsgen renders."""
+"""What the services share: structured logs and dead letters, as `observability.yaml` declares them."""

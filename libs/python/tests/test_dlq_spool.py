@@ -1,0 +1,84 @@
+"""The spool: what it took is there after any crash, in its order, once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from auralink_shared.dlq import DeadLetters, Record, Spool, TooLarge
+from auralink_shared.dlq.spool import Spooled
+from conftest import QUEUE, Server
+
+
+def letter(id: str, body: bytes = b"\xff{}") -> Spooled:
+    return Spooled(QUEUE, id, body, 1000, "exhausted", 0)
+
+
+def replayed(spool: Spool) -> list[Spooled]:
+    found: list[Spooled] = []
+    spool.replay(found.append)
+    return found
+
+
+def test_letters_come_back_in_order_byte_for_byte_and_once(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "not" / "there" / "spool")
+    assert (spool.count(), spool.waiting, replayed(spool)) == (0, False, [])
+    for id in "123":
+        spool.append(letter(id))
+    assert replayed(spool) == [letter(id) for id in "123"]
+    assert (spool.count(), spool.waiting) == (0, False)
+
+
+def test_a_line_that_a_crash_cut_off_hides_no_other_and_is_put_aside(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append(letter("1"))
+    with spool.path.open("ab") as file:
+        file.write(b'{"queue": "rooms:cr')
+    spool.append(letter("2"))
+    assert replayed(spool) == [letter("1"), letter("2")]
+    assert (tmp_path / "spool.bad").read_bytes() == b'{"queue": "rooms:cr\n'
+
+
+def test_a_replay_that_stops_keeps_the_rest(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    for id in "123":
+        spool.append(letter(id))
+
+    def add(one: Spooled) -> None:
+        if one.id == "2":
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        spool.replay(add)
+    assert replayed(spool) == [letter("2"), letter("3")]
+
+
+def _append(path: Path, name: str) -> None:
+    for number in range(50):
+        Spool(path).append(letter(f"{name}{number}", b"x" * 5000))
+
+
+def test_processes_share_a_spool(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    processes = [multiprocessing.get_context("spawn").Process(target=_append, args=(path, name)) for name in "abc"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert sorted(one.id for one in replayed(Spool(path))) == sorted(f"{name}{n}" for name in "abc" for n in range(50))
+
+
+def test_the_spool_takes_nothing_that_redis_would_refuse_for_ever(letters: DeadLetters, server: Server) -> None:
+    server.root.config_set("maxmemory", "1")
+    with pytest.raises(TooLarge):
+        letters.add(Record(QUEUE, b'"%s"' % (b"x" * 300_000)))
+    assert letters.spool is not None and letters.spool.count() == 0
+
+
+def test_a_letter_whose_id_was_taken_meanwhile_is_kept_under_another(letters: DeadLetters) -> None:
+    assert letters.spool is not None
+    letters.spool.append(letter("1", b'{"payload":"spooled"}'))
+    letters.add(Record(QUEUE, b"1", id="1"))
+    assert sorted(one.payload or b"" for one in letters.each(QUEUE)) == [b'"spooled"', b"1"]
