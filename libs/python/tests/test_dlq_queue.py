@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis as client_library
 
+from auralink_shared.contract import ContractError
 from auralink_shared.dlq import (
     Conflict,
     DeadLetters,
@@ -217,6 +218,17 @@ def test_two_messages_of_one_payload_that_come_back_are_two_letters(letters: Dea
 def test_a_client_that_decodes_is_refused(server: Server) -> None:
     with pytest.raises(ValueError, match="decode_responses"):
         DeadLetters(client_library.Redis(port=server.port, decode_responses=True), settings=SETTINGS)
+
+
+def test_without_a_rendered_contract_that_of_the_release_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OBSGEN_CONTRACT", raising=False)
+    assert Settings.read().of("webhooks:deliver").max_attempts == 5
+
+
+def test_a_contract_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OBSGEN_CONTRACT", str(tmp_path / "contract.json"))
+    with pytest.raises(ContractError, match=r"contract\.json"):
+        Settings.read()
 
 
 def test_the_rendered_contract_gives_attempts_and_retention(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from .. import contract
 
 BODY_LIMIT = 256 * 1024  # bytes: one of 8 MB blocks Redis for 117 ms
 REPLAY_CAP = 5
@@ -38,9 +38,9 @@ class Settings:
         return self.queues.get(queue, self.default)
 
     @classmethod
-    def from_contract(cls, contract: Mapping[str, Any]) -> Settings:
+    def from_contract(cls, found: Mapping[str, Any]) -> Settings:
         """The section `dlq` of contract.json; defaults where there is none."""
-        section = contract.get("dlq") or {}
+        section = found.get("dlq") or {}
 
         def one(part: Mapping[str, Any]) -> QueueSettings:
             names = ("max_attempts", "retention_seconds")
@@ -51,6 +51,5 @@ class Settings:
 
     @classmethod
     def read(cls) -> Settings:
-        """From the file that OBSGEN_CONTRACT names; defaults without it. Raises OSError, ValueError."""
-        path = os.environ.get("OBSGEN_CONTRACT")
-        return cls.from_contract(json.loads(Path(path).read_text(encoding="utf-8"))) if path else cls()
+        """From the contract that OBSGEN_CONTRACT names, else from that of this release. Raises ContractError."""
+        return cls.from_contract(contract.load(os.environ.get(contract.VARIABLE)))
