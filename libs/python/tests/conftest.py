@@ -58,8 +58,9 @@ def acl() -> list[str]:
 
 
 def free_port() -> int:
-    """A port whose neighbour 10,000 above, where nodes of a Cluster talk, is one as well."""
-    for port in range(31_000, 41_000):
+    """A port whose neighbour 10,000 above, where nodes of a Cluster talk, is one as well; each worker of pytest-xdist looks elsewhere."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in range(21_000 + 500 * (worker % 20), 31_000):
         with socket.socket() as one, socket.socket() as other:
             try:
                 one.bind(("127.0.0.1", port))
@@ -97,6 +98,8 @@ class Server:
         while True:
             try:
                 self.root.ping()  # refused while it reads its file, as ACL is not
+                answers = self.root.info("server")["process_id"]
+                assert answers == self.process.pid, f"port {self.port} is another server's"
                 self.root.execute_command("ACL", "SETUSER", "dlq", *acl())
                 return
             except client_library.ConnectionError:

@@ -210,8 +210,8 @@ def test_two_messages_of_one_payload_that_come_back_are_two_letters(letters: Dea
     for id in "12":
         letters.add(dead(id))
         letters.retry(QUEUE, id, by="ann")
-    for message in queued(letters):
-        handle(letters, QUEUE, message, fails, policy=RetryPolicy(max_attempts=1))
+    for message in queued(letters):  # in one millisecond
+        handle(letters, QUEUE, message, fails, policy=RetryPolicy(max_attempts=1), clock=lambda: 1_700_000_000.0)
     assert [one.state["replays"] for one in letters.each(QUEUE)] == [1, 1]
 
 

@@ -21,7 +21,8 @@ def rfc3339(seconds: float) -> str:
 class Record:
     """What a service knows when it gives up. `payload`: the message as its queue had it, byte for byte.
 
-    Times are seconds since 1970. `error` is cut at 4 KiB (characters), the payload never.
+    Times are seconds since 1970. `error` is cut at 4 KiB (characters), the payload never. `death` tells two letters apart that
+    would be the same bytes otherwise: messages of one payload that were sent back and die in one millisecond.
     """
 
     queue: str
@@ -36,6 +37,7 @@ class Record:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     trace_id: str = ""
     replays: int = 0
+    death: str = ""
 
     def encode(self) -> bytes:
         """The body. A payload that is no JSON stands as `payload_base64`."""
@@ -48,7 +50,9 @@ class Record:
             "created_at": rfc3339(self.created_at),
             "reason": self.reason,
         }
-        tail |= {name: value for name in ("error_type", "trace_id", "replays") if (value := getattr(self, name))}
+        tail |= {
+            name: value for name in ("error_type", "trace_id", "replays", "death") if (value := getattr(self, name))
+        }
         name, payload = b'"payload":', self.payload
         if not _is_json(payload):
             name, payload = b'"payload_base64":', json.dumps(base64.b64encode(payload).decode()).encode()
