@@ -27,12 +27,30 @@ QUEUE, OTHER = "rooms:create", "webhooks:deliver"
 START_SECONDS = 30
 
 
-def server_program() -> str:
+# Which server: its name in the cache, and in PATH.
+SERVERS = {
+    "redis-7.0": ("redis-server-7.*", "redis-server"),
+    "redis-8": ("redis8-server-8.*", None),
+    "valkey": ("valkey-server-*", "valkey-server"),
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "each_server: asked of every server that is promised, not of the oldest alone")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("each_server"):
+        metafunc.parametrize("server", list(SERVERS), indirect=True, scope="session")
+
+
+def server_program(name: str = "redis-7.0") -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obsgen" / "bin"
-    found = next((str(path) for path in sorted(cache.glob("redis-server-7.*"))), None) or shutil.which("redis-server")
+    pattern, installed = SERVERS[name]
+    found = next((str(path) for path in sorted(cache.glob(pattern))), None) or (installed and shutil.which(installed))
     if found:
         return found
-    said = "redis-server is not here, so nothing was asked of a real Redis (make tools)"
+    said = f"{name} is not here, so nothing was asked of a real one (make tools)"
     if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
         pytest.fail(said)
     pytest.skip(said)
@@ -73,8 +91,8 @@ def free_port() -> int:
 class Server:
     """redis-server with a folder of its own, as durable as the rendered one."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.program, self.folder, self.options, self.port = server_program(), folder, options, free_port()
+    def __init__(self, folder: Path, *options: str, kind: str = "redis-7.0") -> None:
+        self.program, self.folder, self.options, self.port = server_program(kind), folder, options, free_port()
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
         self.start()
@@ -115,8 +133,9 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    one = Server(tmp_path_factory.mktemp("redis"))
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Redis 7.0, the oldest that is promised, or each, where the mark says so."""
+    one = Server(tmp_path_factory.mktemp("redis"), kind=getattr(request, "param", "redis-7.0"))
     yield one
     one.kill()
 

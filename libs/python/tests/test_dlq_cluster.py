@@ -11,15 +11,16 @@ import redis as client_library
 from redis.cluster import ClusterNode
 
 from auralink_shared.dlq import Conflict, DeadLetters, Filter, Record, Refused, Unknown, scripts
-from conftest import OTHER, PASSWORD, QUEUE, SETTINGS, START_SECONDS, Clock, Server
+from conftest import OTHER, PASSWORD, QUEUE, SERVERS, SETTINGS, START_SECONDS, Clock, Server
 
 
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+@pytest.fixture(scope="module", params=list(SERVERS))
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     found: list[Server] = []
     try:
         for number in range(3):
-            found.append(Server(tmp_path_factory.mktemp("node") / str(number), "--cluster-enabled", "yes"))
+            folder = tmp_path_factory.mktemp("node") / str(number)
+            found.append(Server(folder, "--cluster-enabled", "yes", kind=request.param))
         for number, node in enumerate(found):
             last = 16383 if number == 2 else (number + 1) * 5461 - 1
             node.root.execute_command("CLUSTER", "ADDSLOTSRANGE", number * 5461, last)
