@@ -48,6 +48,7 @@ ROWS: tuple[Row, ...] = (
             "mounted": lambda v: sorted({s.secret for _, s in secrets.files(v.d, routing.receivers(v.d))}),
             "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d)),
             "output": lambda v: v.d.output,
+            "tokens": lambda v: v.d.dlq.api.tokens.secret if v.d.dlq and v.d.dlq.api.tokens else None,
         },
     ),
     Row("FILES", "FILES.j2", {**named("header"), "paths": lambda v: v.paths}),
