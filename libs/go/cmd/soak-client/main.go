@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -49,7 +50,7 @@ func run(url string, cluster bool, queue, operation, spool string, dieAfter int6
 	if dieAfter > 0 {
 		client.AddHook(&mortal{left: dieAfter})
 	}
-	var options dlq.Options
+	options := dlq.Options{Log: slog.New(slog.DiscardHandler)}
 	if spool != "" {
 		options.Spool = dlq.NewSpool(spool)
 	}
