@@ -38,7 +38,19 @@ def test_a_file_of_tokens_says_all_that_is_wrong_with_it_and_never_a_token(tmp_p
     with pytest.raises(TokensError, match="holds no token"):
         Tokens.load(file)
     good = line("t", "viewer", "vera")
-    file.write_text(good + "not-hashed viewer vera\n" + good + "a" * 64 + " root x\n" + "b" * 64 + " admin\n" + "c" * 64 + " admin a/b\n" + "d" * 64 + " admin x A?\n")
+    file.write_text(
+        good
+        + "not-hashed viewer vera\n"
+        + good
+        + "a" * 64
+        + " root x\n"
+        + "b" * 64
+        + " admin\n"
+        + "c" * 64
+        + " admin a/b\n"
+        + "d" * 64
+        + " admin x A?\n"
+    )
     with pytest.raises(TokensError) as told:
         Tokens.load(file)
     said = str(told.value).splitlines()
@@ -69,11 +81,19 @@ def test_the_file_is_read_again_when_it_changes(tmp_path: Path, caplog: pytest.L
 def test_roles_hold_what_those_before_them_hold_and_patterns_name_queues() -> None:
     assert [Principal("x", "operator").may(role) for role in ("viewer", "operator", "admin")] == [True, True, False]
     limited = Principal("x", "viewer", ("rooms:*", "agents:create"))
-    assert [limited.sees(queue) for queue in (QUEUE, OTHER, "agents:create", "agents:create2", "xrooms:a")] == [True, False, True, False, False]
+    assert [limited.sees(queue) for queue in (QUEUE, OTHER, "agents:create", "agents:create2", "xrooms:a")] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert Principal("x", "viewer").sees("any")
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic dmlld2VyOg==", "viewer", "Bearer viewer2", "Bearer \xff"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer wrong", "Basic dmlld2VyOg==", "viewer", "Bearer viewer2", "Bearer \xff"]
+)
 def test_a_token_that_is_none_is_refused(api: Api, header: str) -> None:
     with api.of(None) as nobody:
         answer = nobody.get(f"{DLQ}?queue={QUEUE}", headers={"Authorization": header.encode("latin-1")})
@@ -198,8 +218,15 @@ def test_a_session_needs_the_csrf_token_to_change_anything(api: Api) -> None:
         assert len(browser.get(f"{DLQ}?queue={QUEUE}").json()) == 3
         for headers in ({}, {"X-CSRF-Token": "0" * 64}, {"X-CSRF-Token": ""}):
             assert kind(browser.delete(f"{DLQ}/1?queue={QUEUE}", headers=headers)) == (403, "csrf")
-        assert kind(browser.delete(f"{DLQ}/1?queue={QUEUE}", headers=csrf | {"Origin": "https://evil.example.com"})) == (403, "cross-site")
-        assert browser.delete(f"{DLQ}/1?queue={QUEUE}", headers=csrf | {"Origin": str(browser.base_url).rstrip("/")}).status_code == 204
+        assert kind(
+            browser.delete(f"{DLQ}/1?queue={QUEUE}", headers=csrf | {"Origin": "https://evil.example.com"})
+        ) == (403, "cross-site")
+        assert (
+            browser.delete(
+                f"{DLQ}/1?queue={QUEUE}", headers=csrf | {"Origin": str(browser.base_url).rstrip("/")}
+            ).status_code
+            == 204
+        )
         form = {"csrf_token": csrf["X-CSRF-Token"], "queue": QUEUE}
         assert browser.post(f"{DLQ}/2/retry", data=form).status_code == 204
         assert kind(browser.post(f"{DLQ}/3/retry", data={"queue": QUEUE})) == (403, "csrf")
@@ -241,11 +268,15 @@ def test_a_body_over_the_limit_is_refused_with_a_length_and_without(api: Api) ->
 def test_a_body_that_does_not_come_is_given_up(letters: DeadLetters, tmp_path: Path) -> None:
     with Api(letters, tmp_path, limits=Limits(body_seconds=0.1)).running() as api:
         with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2])), timeout=10) as slow:
-            slow.sendall(f"DELETE {DLQ}/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 5\r\n\r\n".encode())
+            slow.sendall(
+                f"DELETE {DLQ}/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 5\r\n\r\n".encode()
+            )
             assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
 
-def test_a_fault_of_ours_names_only_its_trace(letters: DeadLetters, tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
+def test_a_fault_of_ours_names_only_its_trace(
+    letters: DeadLetters, tmp_path: Path, monkeypatch: Any, caplog: Any
+) -> None:
     def fault(*_: object, **__: object) -> None:
         raise RuntimeError("secret of /srv/app.py")
 

@@ -28,7 +28,10 @@ def test_the_same_key_gets_the_same_answer_and_sends_once(api: Api) -> None:
 def test_a_job_is_started_once_and_its_location_comes_again(api: Api) -> None:
     body = {"queue": QUEUE, "action": "remove", "filter": {"error": "x"}}
     with api.of("operator") as otto:
-        first, again = otto.post(f"{DLQ}/bulk", json=body, headers=KEY), otto.post(f"{DLQ}/bulk", json=body, headers=KEY)
+        first, again = (
+            otto.post(f"{DLQ}/bulk", json=body, headers=KEY),
+            otto.post(f"{DLQ}/bulk", json=body, headers=KEY),
+        )
         assert first.json()["id"] == again.json()["id"] and first.headers["location"] == again.headers["location"]
         assert len(otto.get(f"{DLQ}/bulk").json()) == 1
 

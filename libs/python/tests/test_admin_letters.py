@@ -81,7 +81,13 @@ def test_d6_the_oldest_of_many_is_reached_by_pages_and_by_its_id(api: Api) -> No
 def test_d7_an_unknown_letter_is_not_found_and_one_that_changed_is_a_conflict(api: Api) -> None:
     dead(api.letters, "1")
     with api.of("admin") as anna:
-        for method, path in [("GET", "/x"), ("POST", "/x/retry"), ("DELETE", "/x"), ("POST", "/x/restore"), ("POST", "/x/purge")]:
+        for method, path in [
+            ("GET", "/x"),
+            ("POST", "/x/retry"),
+            ("DELETE", "/x"),
+            ("POST", "/x/restore"),
+            ("POST", "/x/purge"),
+        ]:
             assert kind(anna.request(method, DLQ + path, params={"queue": QUEUE})) == (404, "unknown")
         other = {"If-Match": '"' + "0" * 40 + '"'}
         for method, path in [("POST", "/1/retry"), ("DELETE", "/1")]:
@@ -102,9 +108,11 @@ def test_a_quarantined_letter_and_a_queue_of_another_type_are_told_apart(api: Ap
 
 
 def test_d8_what_no_one_can_decode_is_shown_and_can_be_edited_or_removed(api: Api) -> None:
-    api.letters.client.lpush(f"dlq:{QUEUE}", b"not JSON \xff", b'{"id":"2","created_at":"2026-01-02T03:04:05","payload":[1]}')
+    api.letters.client.lpush(
+        f"dlq:{QUEUE}", b"not JSON \xff", b'{"id":"2","created_at":"2026-01-02T03:04:05","payload":[1]}'
+    )
     with api.of("operator") as otto:
-        two, bad = otto.get(DLQ, params={"queue": QUEUE, "order": "newest"}).json()
+        bad, two = otto.get(DLQ, params={"queue": QUEUE, "order": "newest"}).json()
         assert two["payload"] == [1] and bad["id"].startswith("bad-") and "payload" not in bad
         assert kind(otto.post(f"{DLQ}/{bad['id']}/retry?queue={QUEUE}")) == (409, "no-payload")
         assert otto.post(f"{DLQ}/{bad['id']}/retry?queue={QUEUE}", json={"payload": {"a": 1}}).status_code == 204
@@ -114,7 +122,9 @@ def test_d8_what_no_one_can_decode_is_shown_and_can_be_edited_or_removed(api: Ap
 def test_d9_a_bulk_retry_gives_the_queue_its_order_back(api: Api) -> None:
     api.letters.client.lpush(f"dlq:{QUEUE}", *(json.dumps({"id": id, "payload": id, "error": "e"}) for id in "zyxabc"))
     with api.of("operator") as otto:
-        answer = otto.post(f"{DLQ}/bulk", json={"queue": QUEUE, "action": "retry", "filter": {"error": "e"}, "rate": 500})
+        answer = otto.post(
+            f"{DLQ}/bulk", json={"queue": QUEUE, "action": "retry", "filter": {"error": "e"}, "rate": 500}
+        )
         job = answer.headers["location"]
         while otto.get(job).json()["state"] == "running":
             pass
@@ -132,7 +142,9 @@ def test_d18_a_queue_that_is_missing_or_misspelt_is_told(api: Api) -> None:
             assert kind(answer) == (422, "invalid") and answer.json()["errors"][0]["at"] == ["query", "queue"]
 
 
-@pytest.mark.parametrize("id", ["a/b", "?queue=x", "a%2Fb", "/", "#!~", "x/retry", "bulk", "queues", "groups", "audit", "bulk/1", "..a"])
+@pytest.mark.parametrize(
+    "id", ["a/b", "?queue=x", "a%2Fb", "/", "#!~", "x/retry", "bulk", "queues", "groups", "audit", "bulk/1", "..a"]
+)
 def test_an_id_may_hold_any_printable_character(api: Api, id: str) -> None:
     dead(api.letters, id, b"1"), dead(api.letters, "other", b"2")
     # the fixed words of the API are letters once a character of theirs is percent-encoded
@@ -181,7 +193,9 @@ def test_a_body_that_can_t_be_read_sends_nothing(api: Api, body: bytes) -> None:
     with api.of("operator") as otto:
         answer = otto.post(f"{DLQ}/1/retry?queue={QUEUE}", content=body, headers={"Content-Type": "application/json"})
         assert kind(answer) == (422, "invalid")
-        assert kind(otto.post(f"{DLQ}/1/retry?queue={QUEUE}", content=b"x", headers={"Content-Type": "text/x"}))[0] == 415
+        assert (
+            kind(otto.post(f"{DLQ}/1/retry?queue={QUEUE}", content=b"x", headers={"Content-Type": "text/x"}))[0] == 415
+        )
     assert queued(api.letters) == []
 
 

@@ -38,7 +38,13 @@ def test_a_viewer_sees_no_secret(api: Api, where: str) -> None:
 
 
 def test_a_viewer_can_t_ask_for_a_secret_letter_by_letter(api: Api) -> None:
-    dead(api.letters, "1", b'{"password": "hunter2", "room": "blue"}', error="no room: token='s3cr3t'", error_type="KeyError")
+    dead(
+        api.letters,
+        "1",
+        b'{"password": "hunter2", "room": "blue"}',
+        error="no room: token='s3cr3t'",
+        error_type="KeyError",
+    )
     for asked, seen in [
         ({"text": "hunter2"}, False),
         ({"text": "hunt"}, False),

@@ -70,7 +70,9 @@ async def form_of(request: Request) -> FormData:
 async def queue_of(
     request: Request,
     who: Who,
-    queue: Annotated[str | None, Query(pattern=f"^{QUEUE}$", description="Name of a queue; a form may carry it instead")] = None,
+    queue: Annotated[
+        str | None, Query(pattern=f"^{QUEUE}$", description="Name of a queue; a form may carry it instead")
+    ] = None,
 ) -> str:
     """The queue of a letter, from the query or from a form. Raises Problem 422 without one, 403 for one that isn't theirs."""
     if queue is None:

@@ -49,7 +49,11 @@ class Bulk(Strict):
             "description": "A dry run",
             "content": {
                 "application/json": {
-                    "schema": {"type": "object", "required": ["matched"], "properties": {"matched": {"type": "integer"}}}
+                    "schema": {
+                        "type": "object",
+                        "required": ["matched"],
+                        "properties": {"matched": {"type": "integer"}},
+                    }
                 }
             },
         },
@@ -58,7 +62,8 @@ class Bulk(Strict):
             "content": {"application/json": {"schema": JOB}},
             "headers": {"Location": {"description": "The job", "schema": {"type": "string"}}},
             "links": {
-                name: {"operationId": name, "parameters": {"job": "$response.body#/id"}} for name in ("getJob", "cancelJob")
+                name: {"operationId": name, "parameters": {"job": "$response.body#/id"}}
+                for name in ("getJob", "cancelJob")
             },
         },
         **said(403, 404, 422, 503),
@@ -75,11 +80,20 @@ def start_bulk(request: Request, who: Who, asked: Bulk) -> JSONResponse:
         return JSONResponse({"matched": state.letters.count(queue, only)})
     try:
         job = state.jobs.start(
-            queue, asked.action, only, by=who.name, rate=asked.rate, allow_all=asked.allow_all, force=asked.force, note=asked.reason
+            queue,
+            asked.action,
+            only,
+            by=who.name,
+            rate=asked.rate,
+            allow_all=asked.allow_all,
+            force=asked.force,
+            note=asked.reason,
         )
     except NeedsAllowAll as error:
         raise Problem(422, "needs-allow-all", "The filter has no condition: give one, or allow_all.") from error
-    return JSONResponse(shown(request, job, who), 202, {"Location": f"{request.scope.get('root_path', '')}{PATH}/{job.id}"})
+    return JSONResponse(
+        shown(request, job, who), 202, {"Location": f"{request.scope.get('root_path', '')}{PATH}/{job.id}"}
+    )
 
 
 @router.get(
@@ -104,7 +118,10 @@ def list_jobs(request: Request, who: Who) -> JSONResponse:
     summary="How far a job is",
     dependencies=[require("viewer")],
     response_class=JSONResponse,
-    responses={200: {"description": "The job", "content": {"application/json": {"schema": JOB}}}, **said(404, 422, 503)},
+    responses={
+        200: {"description": "The job", "content": {"application/json": {"schema": JOB}}},
+        **said(404, 422, 503),
+    },
 )
 def get_job(request: Request, who: Who, job: JobId) -> JSONResponse:
     """Whichever replica runs it. `lost`: it has not been heard of for 30 s, and does nothing more."""
@@ -119,7 +136,10 @@ def get_job(request: Request, who: Who, job: JobId) -> JSONResponse:
     status_code=202,
     response_class=JSONResponse,
     responses={
-        202: {"description": "It stops after the letter that it is at", "content": {"application/json": {"schema": JOB}}},
+        202: {
+            "description": "It stops after the letter that it is at",
+            "content": {"application/json": {"schema": JOB}},
+        },
         **said(404, 422, 503),
     },
 )

@@ -20,7 +20,9 @@ _TAG = re.compile(r'\s*(?:W/)?"?([0-9a-f]{40})"?\s*')
 class EditBody(Strict):
     """What a retry may say."""
 
-    payload: Any = Field(None, description="Any JSON value: sent instead of the letter's, byte for byte as it stands here")
+    payload: Any = Field(
+        None, description="Any JSON value: sent instead of the letter's, byte for byte as it stands here"
+    )
     payload_base64: str | None = Field(None, description="The same for bytes that are no JSON")
     force: bool = Field(False, description="Send a quarantined letter too; needs the role admin")
     reason: Reason = ""
@@ -58,14 +60,18 @@ async def edit_of(request: Request) -> Edit:
         return Edit(force=said.force, reason=said.reason)
     payload = payload_of(body)
     if len(given) == 2 or payload is None:
-        raise invalid([{"loc": ("body", given[-1]), "msg": "one payload is needed: any JSON, or base64 of one byte or more"}])
+        raise invalid(
+            [{"loc": ("body", given[-1]), "msg": "one payload is needed: any JSON, or base64 of one byte or more"}]
+        )
     limit = request.app.state.letters.settings.body_limit
     if len(payload) > limit:
         raise Problem(413, "too-large", f"A payload has at most {limit} bytes.")
     return Edit(payload, said.force, said.reason)
 
 
-def seen_of(if_match: Annotated[str | None, Header(description="ETag of the letter that was seen")] = None) -> str | None:
+def seen_of(
+    if_match: Annotated[str | None, Header(description="ETag of the letter that was seen")] = None,
+) -> str | None:
     """The SHA-1 of the body that was seen; None of `*` and where nothing is said. Raises Problem 422."""
     if if_match is None or if_match.strip() == "*":
         return None

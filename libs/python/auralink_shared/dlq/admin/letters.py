@@ -32,11 +32,20 @@ _DONE: dict[int | str, dict[str, Any]] = {204: {"description": "Done"}}
             "description": "The newest first, unless asked otherwise",
             "content": {"application/json": {"schema": {"type": "array", "items": LETTER}}},
             "headers": {
-                "Link": {"description": 'The next page, rel="next"; absent after the last', "schema": {"type": "string"}},
-                "X-Total-Count": {"description": "Letters in the queue, or in its trash", "schema": {"type": "integer"}},
+                "Link": {
+                    "description": 'The next page, rel="next"; absent after the last',
+                    "schema": {"type": "string"},
+                },
+                "X-Total-Count": {
+                    "description": "Letters in the queue, or in its trash",
+                    "schema": {"type": "integer"},
+                },
             },
             "links": {
-                name: {"operationId": name, "parameters": {"id": "$response.body#/0/id", "queue": "$request.query.queue"}}
+                name: {
+                    "operationId": name,
+                    "parameters": {"id": "$response.body#/0/id", "queue": "$request.query.queue"},
+                }
                 for name in ("getLetter", "retryLetter", "removeLetter", "restoreLetter", "purgeLetter")
             },
         },
@@ -67,7 +76,9 @@ def list_letters(request: Request, who: Who, asked: Annotated[Listing, Query()])
     status_code=204,
     response_class=Response,
     responses={**_DONE, **said(400, 403, 404, 409, 413, 415, 422, 503)},
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": EditBody.model_json_schema()}, **_FORMS}}},
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": EditBody.model_json_schema()}, **_FORMS}}
+    },
 )
 def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited, seen: Seen) -> Response:
     """At least once. With a payload that is sent instead, and the letter goes to the trash with its old body."""

@@ -35,7 +35,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
     parts.setdefault("schemas", {})["Problem"] = SCHEMA
     parts["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
-        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The page's; changes need X-CSRF-Token"},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": COOKIE,
+            "description": "The page's; changes need X-CSRF-Token",
+        },
     }
     for route in routes:
         for method in route.methods:

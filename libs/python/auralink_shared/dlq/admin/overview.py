@@ -20,7 +20,9 @@ router = APIRouter(prefix="/api/v1/admin/dlq", tags=["overview"])
 
 
 def _array(of: dict[str, Any], description: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"description": description, "content": {"application/json": {"schema": {"type": "array", "items": of}}}}}
+    return {
+        200: {"description": description, "content": {"application/json": {"schema": {"type": "array", "items": of}}}}
+    }
 
 
 @router.get(
@@ -99,7 +101,9 @@ class Auditing(Strict):
 
     queue: QueueName | None = None
     limit: int = Field(100, ge=1, le=1000)
-    before: str | None = Field(None, pattern="^[0-9]{1,13}-[0-9]{1,10}$", description="From the Link of the page before")
+    before: str | None = Field(
+        None, pattern="^[0-9]{1,13}-[0-9]{1,10}$", description="From the Link of the page before"
+    )
 
 
 @router.get(

@@ -66,7 +66,9 @@ def readyz(request: Request) -> JSONResponse:
     responses={
         200: {
             "description": "Of a Redis that doesn't answer its part is absent",
-            "content": {name: {"schema": {"type": "string"}} for name in ("text/plain", "application/openmetrics-text")},
+            "content": {
+                name: {"schema": {"type": "string"}} for name in ("text/plain", "application/openmetrics-text")
+            },
         }
     },
 )

@@ -48,7 +48,10 @@ class View:
         def match(letter: Letter) -> bool:
             seen = self.letter(letter, who)
             said = f"{seen.get('error', '')}\n{seen.get('error_type', '')}".casefold()
-            return only.error.casefold() in said and only.text.casefold() in json.dumps(seen, ensure_ascii=False).casefold()
+            return (
+                only.error.casefold() in said
+                and only.text.casefold() in json.dumps(seen, ensure_ascii=False).casefold()
+            )
 
         return Filter(**{**only.__dict__, "error": "", "text": "", "match": match})
 
