@@ -9,15 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
-
 from admin import DLQ, Api, bearer, kind, line, served
+from test_admin_letters import dead
+
 from auralink_shared.dlq import DeadLetters
 from auralink_shared.dlq.admin import Principal, Tokens, TokensError, create_app
 from auralink_shared.dlq.admin.limits import Buckets, Limits
 from auralink_shared.dlq.admin.problems import Problem
 from auralink_shared.dlq.admin.settings import SettingsError, create_from_env
 from conftest import OTHER, QUEUE
-from test_admin_letters import dead
 
 
 def test_without_tokens_it_starts_on_loopback_only(letters: DeadLetters) -> None:
@@ -122,8 +122,10 @@ def test_wrong_tokens_are_limited_by_address_and_right_ones_pass(api: Api) -> No
 
 
 def test_a_principal_that_asks_too_much_waits_and_others_don_t(letters: DeadLetters, tmp_path: Path) -> None:
-    with Api(letters, tmp_path, limits=Limits(rate=0.5, burst=3)).running() as api:
-        with api.of("viewer") as vera, api.of("operator") as otto, api.of(None) as nobody:
+    api = Api(letters, tmp_path, limits=Limits(rate=0.5, burst=3))
+    with api.running():
+        vera, otto, nobody = (api.of(who) for who in ("viewer", "operator", None))
+        with vera, otto, nobody:
             answers = [vera.get(f"{DLQ}/queues") for _ in range(4)]
             assert [one.status_code for one in answers] == [200, 200, 200, 429]
             assert answers[-1].headers["retry-after"] == "2"
@@ -267,7 +269,8 @@ def test_a_body_over_the_limit_is_refused_with_a_length_and_without(api: Api) ->
 
 def test_a_body_that_does_not_come_is_given_up(letters: DeadLetters, tmp_path: Path) -> None:
     with Api(letters, tmp_path, limits=Limits(body_seconds=0.1)).running() as api:
-        with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2])), timeout=10) as slow:
+        port = int(api.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
             slow.sendall(
                 f"DELETE {DLQ}/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 5\r\n\r\n".encode()
             )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
-
 from admin import DLQ, Api, kind
-from conftest import QUEUE, Server
 from test_admin_letters import dead
 from test_dlq_faults import queued
+
+from conftest import QUEUE, Server
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 RETRY = f"{DLQ}/1/retry?queue={QUEUE}"

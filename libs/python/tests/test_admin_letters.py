@@ -8,11 +8,11 @@ import threading
 from urllib.parse import quote
 
 import pytest
-
 from admin import DLQ, Api, kind
+from test_dlq_faults import queued
+
 from auralink_shared.dlq import DeadLetters, Record
 from conftest import OTHER, QUEUE, Server
-from test_dlq_faults import queued
 
 PAYLOAD = b'{"room": 9007199254740993, "price": 1.50, "password": "hunter2"}'
 

@@ -1,4 +1,4 @@
-"""Route × role: who may what. The rows are computed from the application's routes, so a new one without a row fails."""
+"""Route by role: who may what. The rows are computed from the application's routes, so a new one without a row fails."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from admin import DLQ, PEOPLE, Api, kind
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from test_admin_letters import dead
 
-from admin import DLQ, PEOPLE, Api, kind
 from auralink_shared.dlq import DeadLetters
 from auralink_shared.dlq.admin.auth import ANYONE, role_of
 from conftest import OTHER, QUEUE, Server
-from test_admin_letters import dead
 
 # What is sent, and what each gets: viewer, operator, admin, those three limited to the other queue, nobody.
 # The letter `1` is in the queue, `gone` in the trash; {job} is a job that has ended.

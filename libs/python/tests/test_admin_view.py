@@ -6,10 +6,10 @@ import base64
 import json
 
 import pytest
-
 from admin import DLQ, Api
-from conftest import QUEUE
 from test_admin_letters import dead
+
+from conftest import QUEUE
 
 SECRETS = {
     "by its key": b'{"user": {"Password": "s3cr3t-value"}, "items": [{"api_key": "s3cr3t-value"}], "db_password": ["s3cr3t-value"]}',

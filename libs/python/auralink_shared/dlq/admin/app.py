@@ -12,7 +12,8 @@ from ...logging.logger import StructuredLogger
 from ...logging.web import ASGIMiddleware
 from .. import DeadLetters
 from ..jobs import Jobs
-from . import bulk, letters as one, openapi, overview, page, probes, problems
+from . import bulk, describe, overview, page, probes, problems
+from . import letters as one
 from .auth import Tokens
 from .guard import Guard
 from .limits import Buckets, Limits
@@ -56,7 +57,7 @@ def create_app(
     app.state.jobs, app.state.view = Jobs(letters), View()
     app.state.page_problem = page.problem
     problems.install(app)
-    openapi.install(app)
+    describe.install(app)
     app.add_middleware(Guard)
     app.add_middleware(ASGIMiddleware, logger=StructuredLogger("dlq-api"))  # outermost: its line has the last word
     return app

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import FormData
 
 from ..letter import Filter
@@ -22,10 +23,14 @@ Who = Annotated[Principal, Depends(principal)]
 # The guard leaves paths as they were sent, so that `a%2Fb` is one id.
 Id = Annotated[
     str,
+    Field(pattern="^[!-~]{1,250}$"),
     BeforeValidator(unquote),
-    Path(pattern="^[!-~]{1,250}$", description="Id of a letter, percent-encoded", examples=["7b0c9a52"]),
+    Path(description="Id of a letter, percent-encoded", examples=["7b0c9a52"]),
 ]
-Reason = Annotated[str, Field(max_length=500, description="Why, for the audit", examples=["the database is back"])]
+Absent = SkipJsonSchema[None]  # may be left out, which is no `null`
+Cursor = Annotated[str, Field(pattern="^[0-9]{1,16}$")]
+LONGEST = 500
+Reason = Annotated[str, Field(max_length=LONGEST, description="Why, for the audit", examples=["the database is back"])]
 
 
 class Strict(BaseModel):
@@ -37,26 +42,31 @@ class Strict(BaseModel):
 class Conditions(Strict):
     """Which letters: every condition that is given holds."""
 
-    error: str = Field("", max_length=500, description="Part of error or error_type, in any letter case")
-    text: str = Field("", max_length=500, description="Part of the whole letter, in any letter case")
-    min_attempts: int = Field(0, ge=0, le=1_000_000)
-    since: AwareDatetime | None = Field(None, description="RFC 3339, inclusive", examples=["2026-01-31T12:00:00Z"])
-    until: AwareDatetime | None = Field(None, description="RFC 3339, inclusive", examples=["2026-01-31T13:00:00Z"])
-    fingerprint: str = Field("", pattern="^([0-9a-f]{12})?$", description="A group of /groups")
-    quarantined: bool | None = None
+    error: str = Field(default="", max_length=500, description="Part of error or error_type, in any letter case")
+    text: str = Field(default="", max_length=500, description="Part of the whole letter, in any letter case")
+    min_attempts: int = Field(default=0, ge=0, le=1_000_000)
+    since: AwareDatetime | Absent = Field(
+        default=None, description="RFC 3339, inclusive", examples=["2026-01-31T12:00:00Z"]
+    )
+    until: AwareDatetime | Absent = Field(
+        default=None, description="RFC 3339, inclusive", examples=["2026-01-31T13:00:00Z"]
+    )
+    fingerprint: str = Field(default="", pattern="^([0-9a-f]{12})?$", description="A group of /groups")
+    quarantined: bool | Absent = None
 
     def filter(self) -> Filter:
         """For the queue."""
-        fields = {name: getattr(self, name) for name in Conditions.model_fields}
-        return Filter(**{name: one.timestamp() if isinstance(one, datetime) else one for name, one in fields.items()})
+        given = {name: getattr(self, name) for name in Conditions.model_fields}
+        times = {name: one.timestamp() for name, one in given.items() if isinstance(one, datetime)}
+        return Filter(**{**given, **times})
 
 
 class Listing(Conditions):
     """A page of letters."""
 
     queue: QueueName
-    limit: int = Field(50, ge=1, le=500)
-    cursor: str | None = Field(None, pattern="^[0-9]{1,16}$", description="From the Link of the page before")
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: Cursor | Absent = Field(default=None, description="From the Link of the page before")
     order: Literal["newest", "oldest"] = "newest"
     place: Literal["queue", "trash"] = "queue"
 
@@ -70,9 +80,7 @@ async def form_of(request: Request) -> FormData:
 async def queue_of(
     request: Request,
     who: Who,
-    queue: Annotated[
-        str | None, Query(pattern=f"^{QUEUE}$", description="Name of a queue; a form may carry it instead")
-    ] = None,
+    queue: Annotated[QueueName | Absent, Query(description="Name of a queue; a form may carry it instead")] = None,
 ) -> str:
     """The queue of a letter, from the query or from a form. Raises Problem 422 without one, 403 for one that isn't theirs."""
     if queue is None:
@@ -80,6 +88,23 @@ async def queue_of(
         if not isinstance(named, str) or not re.fullmatch(QUEUE, named):
             raise invalid([{"loc": ("query", "queue"), "msg": "a name of a queue is needed"}])
         queue = named
+    return theirs(who, queue)
+
+
+async def reason_of(
+    request: Request,
+    reason: Annotated[Reason | Absent, Query(description="Why, for the audit; a form may carry it instead")] = None,
+) -> str:
+    """Raises Problem 422 for one that is too long."""
+    if reason is None:
+        reason = str((await form_of(request)).get("reason", ""))
+        if len(reason) > LONGEST:
+            raise invalid([{"loc": ("body", "reason"), "msg": f"at most {LONGEST} characters"}])
+    return reason
+
+
+def queue_asked(who: Who, queue: Annotated[QueueName, Query()]) -> str:
+    """The queue of a letter, from the query alone. Raises Problem 403."""
     return theirs(who, queue)
 
 
@@ -91,10 +116,12 @@ def theirs(who: Principal, queue: str) -> str:
 
 
 Queue = Annotated[str, Depends(queue_of)]
+QueueAsked = Annotated[str, Depends(queue_asked)]
+Why = Annotated[str, Depends(reason_of)]
 
 
 def stats_of(request: Request, queue: str) -> Stats:
-    """The queue's numbers. Raises Problem 404 of one that neither is declared nor has ever had a letter: a misspelt name is no empty queue."""
+    """Its numbers. Raises Problem 404 for one that is not declared and has never had a letter: a misspelt name is no empty queue."""
     letters = request.app.state.letters
     stats: Stats = letters.stats(queue)
     if queue not in letters.settings.queues and not (stats.depth or stats.inbox or stats.trash or stats.counters):

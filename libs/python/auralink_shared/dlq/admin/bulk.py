@@ -30,10 +30,12 @@ class Bulk(Strict):
     queue: QueueName
     action: Literal["retry", "remove"]
     filter: Conditions = Conditions()
-    rate: float = Field(50.0, gt=0, le=500, description="Letters a second")
-    dry_run: bool = Field(False, description="Only counts")
-    allow_all: bool = Field(False, description="Every letter, where the filter has no condition; needs the role admin")
-    force: bool = Field(False, description="Quarantined letters too; needs the role admin")
+    rate: float = Field(default=50.0, gt=0, le=500, description="Letters a second")
+    dry_run: bool = Field(default=False, description="Only counts")
+    allow_all: bool = Field(
+        default=False, description="Every letter, where the filter has no condition; needs the role admin"
+    )
+    force: bool = Field(default=False, description="Quarantined letters too; needs the role admin")
     reason: Reason = ""
 
 

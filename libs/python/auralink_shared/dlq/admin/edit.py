@@ -11,10 +11,8 @@ from fastapi import Depends, Header, Request
 from pydantic import Field, ValidationError
 
 from ..record import payload_of
-from .asked import Reason, Strict, form_of
+from .asked import Absent, Reason, Strict
 from .problems import Problem, invalid
-
-_TAG = re.compile(r'\s*(?:W/)?"?([0-9a-f]{40})"?\s*')
 
 
 class EditBody(Strict):
@@ -23,8 +21,8 @@ class EditBody(Strict):
     payload: Any = Field(
         None, description="Any JSON value: sent instead of the letter's, byte for byte as it stands here"
     )
-    payload_base64: str | None = Field(None, description="The same for bytes that are no JSON")
-    force: bool = Field(False, description="Send a quarantined letter too; needs the role admin")
+    payload_base64: str = Field(default="", description="The same for bytes that are no JSON")
+    force: bool = Field(default=False, description="Send a quarantined letter too; needs the role admin")
     reason: Reason = ""
 
 
@@ -38,13 +36,10 @@ class Edit:
 
 
 async def edit_of(request: Request) -> Edit:
-    """From JSON, from a form's `reason`, or of no body at all. Raises Problem 415, 422, 413 for a payload over the queue's limit."""
+    """From JSON; a form, or no body at all, brings none. Raises Problem 415, 422, 413 for a payload over the queue's limit."""
     body = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        reason = (await form_of(request)).get("reason", "")
-        return Edit(reason=_valid({"reason": reason}).reason)
-    if not body:
+    if not body or kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return Edit()
     if kind != "application/json" and not kind.endswith("+json"):
         raise Problem(415, "unsupported-media-type", "A body is JSON, or a form.")
@@ -70,15 +65,14 @@ async def edit_of(request: Request) -> Edit:
 
 
 def seen_of(
-    if_match: Annotated[str | None, Header(description="ETag of the letter that was seen")] = None,
+    if_match: Annotated[
+        Annotated[str, Field(pattern=r'^(\*|(W/)?"?[0-9a-f]{40}"?)$')] | Absent,
+        Header(alias="If-Match", description="ETag of the letter that was seen"),
+    ] = None,
 ) -> str | None:
-    """The SHA-1 of the body that was seen; None of `*` and where nothing is said. Raises Problem 422."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    found = _TAG.fullmatch(if_match)
-    if not found:
-        raise invalid([{"loc": ("header", "if-match"), "msg": "one ETag of a letter is needed"}])
-    return found[1]
+    """The SHA-1 of the body that was seen; None of `*`, and where nothing is said."""
+    found = re.search("[0-9a-f]{40}", if_match or "")
+    return found and found[0]
 
 
 def _refuse(constant: str) -> Any:

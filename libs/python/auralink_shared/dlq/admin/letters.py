@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from .asked import Id, Listing, Queue, Reason, Who, stats_of, theirs
+from .asked import Id, Listing, Queue, QueueAsked, Who, Why, stats_of, theirs
 from .auth import require
 from .edit import EditBody, Edited, Seen
 from .problems import Problem, said
@@ -80,13 +80,13 @@ def list_letters(request: Request, who: Who, asked: Annotated[Listing, Query()])
         "requestBody": {"content": {"application/json": {"schema": EditBody.model_json_schema()}, **_FORMS}}
     },
 )
-def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited, seen: Seen) -> Response:
+def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited, seen: Seen, reason: Why) -> Response:
     """At least once. With a payload that is sent instead, and the letter goes to the trash with its old body."""
     if edit.force and not who.may("admin"):
         raise Problem(403, "forbidden", f"force needs the role admin; {who.name} is {who.role}.")
     try:
         request.app.state.letters.retry(
-            queue, id, by=who.name, seen=seen, payload=edit.payload, force=edit.force, note=edit.reason
+            queue, id, by=who.name, seen=seen, payload=edit.payload, force=edit.force, note=edit.reason or reason
         )
     except ValueError as error:
         raise Problem(409, "no-payload", "The letter holds no payload: edit it, or remove it.") from error
@@ -103,7 +103,7 @@ def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited,
     responses={**_DONE, **said(400, 403, 404, 422, 503)},
     openapi_extra={"requestBody": {"content": _FORMS}},
 )
-def restore_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Reason = "") -> Response:
+def restore_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Why) -> Response:
     """To its old age."""
     request.app.state.letters.restore(queue, id, by=who.name, note=reason)
     return Response(status_code=204)
@@ -119,7 +119,7 @@ def restore_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Rea
     responses={**_DONE, **said(400, 403, 404, 422, 503)},
     openapi_extra={"requestBody": {"content": _FORMS}},
 )
-def purge_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Reason = "") -> Response:
+def purge_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Why) -> Response:
     """A letter in the queue is removed first: 404."""
     request.app.state.letters.purge(queue, id, by=who.name, note=reason)
     return Response(status_code=204)
@@ -140,7 +140,7 @@ def purge_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Reaso
         **said(403, 404, 422, 503),
     },
 )
-def get_letter(request: Request, who: Who, queue: Queue, id: Id) -> Response:
+def get_letter(request: Request, who: Who, queue: QueueAsked, id: Id) -> Response:
     """Its ETag, as If-Match of a retry or a removal, makes sure that this is the one that goes."""
     letter = request.app.state.letters.get(queue, id)
     headers = {"ETag": f'"{letter.sha1}"'} if who.may(WHOLE) else {}
@@ -156,7 +156,7 @@ def get_letter(request: Request, who: Who, queue: Queue, id: Id) -> Response:
     response_class=Response,
     responses={**_DONE, **said(400, 403, 404, 409, 422, 503)},
 )
-def remove_letter(request: Request, who: Who, queue: Queue, id: Id, seen: Seen, reason: Reason = "") -> Response:
+def remove_letter(request: Request, who: Who, queue: Queue, id: Id, seen: Seen, reason: Why) -> Response:
     """For 7 days it can be restored."""
     request.app.state.letters.remove(queue, id, by=who.name, seen=seen, note=reason)
     return Response(status_code=204)

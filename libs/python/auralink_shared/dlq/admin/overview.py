@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from ..audit import Entry
 from ..queue import Group
 from ..record import rfc3339
-from .asked import Conditions, QueueName, Strict, Who, stats_of, theirs
+from .asked import Absent, Conditions, QueueName, Strict, Who, stats_of, theirs
 from .auth import Principal, require
 from .problems import said
 from .schemas import ENTRY, GROUP, QUEUE
@@ -96,14 +96,15 @@ def group(request: Request, one: Group, who: Principal) -> dict[str, Any]:
     }
 
 
+EntryId = Annotated[str, Field(pattern="^[1-9][0-9]{0,12}-[0-9]{1,10}$")]
+
+
 class Auditing(Strict):
     """Which entries."""
 
-    queue: QueueName | None = None
-    limit: int = Field(100, ge=1, le=1000)
-    before: str | None = Field(
-        None, pattern="^[0-9]{1,13}-[0-9]{1,10}$", description="From the Link of the page before"
-    )
+    queue: QueueName | Absent = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    before: EntryId | Absent = Field(default=None, description="From the Link of the page before")
 
 
 @router.get(

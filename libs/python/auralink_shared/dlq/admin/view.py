@@ -24,7 +24,7 @@ class View:
         found = letter.as_json()
         if who.may(WHOLE):
             return found
-        found = self.clean({name: value for name, value in found.items() if name != "sha1"})
+        found = {name: self.clean(value) for name, value in found.items() if name != "sha1"}
         # of what is no JSON nothing has a name, so all of it is secret
         return found | ({"payload_base64": MARK} if "payload_base64" in found else {})
 
