@@ -8,17 +8,20 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from playwright.sync_api import sync_playwright
 
 from auralink_shared.dlq import DeadLetters, Record
 from auralink_shared.dlq.admin import Tokens, create_app
 from auralink_shared.dlq.admin.limits import Limits
+from auralink_shared.dlq.letter import Filter
 
 QUEUE, OTHER = "rooms:create", "webhooks:deliver"
 ROLES = {"viewer": "vera", "operator": "otto", "admin": "ada"}
@@ -36,10 +39,8 @@ def chromium() -> str:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """Playwright's, over Debian's Chromium."""
-    from playwright.sync_api import sync_playwright
-
+def browsing() -> Iterator[Any]:
+    """Playwright's browser, over Debian's Chromium."""
     program = chromium()
     # Chromium's own sandbox needs a user of its own; where everything is root's there is none
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -49,11 +50,17 @@ def browser() -> Iterator[Any]:
         one.close()
 
 
+@pytest.fixture(scope="module")  # while Playwright runs, nothing else in this thread can run an event loop
+def browser() -> Iterator[Any]:
+    with browsing() as one:
+        yield one
+
+
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """The address at which the application answers. The socket listens before the server runs, so nobody has to wait."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -67,6 +74,52 @@ def application(letters: DeadLetters, tokens: Path | None = None, **how: Any) ->
         lines = (f"{hashlib.sha256(role.encode()).hexdigest()} {role} {name}\n" for role, name in ROLES.items())
         tokens.write_text("".join(lines))
     return create_app(letters, tokens=Tokens.load(tokens) if tokens else None, limits=PATIENT, **how)
+
+
+@dataclass
+class Site:
+    """A served application, and whatever a browser complained of."""
+
+    browser: Any
+    application: Any
+    url: str
+    root: Any  # Redis, as nobody but a test may ask it
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, role: str = "", path: str = "/ui/", **how: Any) -> Any:
+        """A page of a browser of its own, signed in as that role."""
+        page = self.browser.new_context(base_url=self.url, **how).new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        # what a status of 4xx or 5xx makes Chromium say of the page itself is no complaint
+        page.on("console", lambda one: one.type in ("error", "warning") and "status of" not in one.text and self.complaints.append(one.text))
+        page.goto(path)
+        if role:
+            page.get_by_label("Token").fill(role)
+            page.get_by_role("button", name="Log in").click()
+        return page
+
+    def waiting(self, queue: str = QUEUE) -> list[bytes]:
+        """What consumers of the queue would get."""
+        found: list[bytes] = self.root.lrange(queue, 0, -1)
+        return found
+
+
+@pytest.fixture
+def serve(browser: Any, letters: DeadLetters, server: Any, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Serves the page; at the end no browser may have complained, of the content security policy least of all."""
+    sites: list[Site] = []
+    with ExitStack() as running:
+
+        def serve(tokens: bool = True, **how: Any) -> Site:
+            made = application(letters, tmp_path / "tokens" if tokens else None, **how)
+            sites.append(Site(browser, made, running.enter_context(served(made)), server.root))
+            return sites[-1]
+
+        yield serve
+        for context in browser.contexts:
+            context.close()
+    assert [site.complaints for site in sites if site.complaints] == []
 
 
 def number(of: str) -> int:
@@ -131,3 +184,8 @@ def seed(letters: DeadLetters, many: int = 24, queue: str = QUEUE, **said: Any) 
     for one in records:
         letters.add(one)
     return records
+
+
+def everything() -> Filter:
+    """A filter with a condition that all letters meet."""
+    return Filter(since=0.0)

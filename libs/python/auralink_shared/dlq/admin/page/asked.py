@@ -19,6 +19,7 @@ _NAMES = {
     "since": "since",
     "until": "until",
     "fingerprint": "one error",
+    "quarantined": "quarantined",
 }
 
 
@@ -32,6 +33,7 @@ class Asked:
     since: float | None = None
     until: float | None = None
     fingerprint: str = ""
+    quarantined: bool | None = None
     order: str = "newest"
     place: str = "queue"
     cursor: str | None = None
@@ -52,17 +54,15 @@ class Asked:
                 ) from error
         return asked
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Asked:
+        """Of a filter as a job keeps it."""
+        return cls(**{name: given[name] for name in _NAMES if name in given})
+
     @property
     def only(self) -> Filter:
         """For the queue."""
-        return Filter(
-            error=self.error,
-            text=self.text,
-            min_attempts=self.min_attempts,
-            since=self.since,
-            until=self.until,
-            fingerprint=self.fingerprint,
-        )
+        return Filter(**{name: getattr(self, name) for name in _NAMES})
 
     @property
     def narrow(self) -> bool:
@@ -73,8 +73,7 @@ class Asked:
     def conditions(self) -> dict[str, str]:
         """As a query has them."""
         given = {name: getattr(self, name) for name in _NAMES}
-        times = {name: words.rfc3339(given[name]) for name in ("since", "until") if given[name] is not None}
-        return {name: str(value) for name, value in {**given, **times}.items() if value}
+        return {name: _written(value) for name, value in given.items() if value not in ("", 0, None) or value is False}
 
     @property
     def layout(self) -> dict[str, str]:
@@ -92,9 +91,18 @@ class Asked:
         found = []
         for name in self.conditions:
             value = getattr(self, name)
-            shown = words.utc(value) if name in ("since", "until") else str(value)
+            shown = words.utc(value) if name in ("since", "until") else _SHOWN.get(value, str(value))
             found.append((_NAMES[name], shown, href(**replace(self, **{name: getattr(Asked, name)}).query) if href else ""))
         return found
+
+
+_SHOWN: dict[object, str] = {True: "only", False: "no"}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return words.rfc3339(value) if isinstance(value, float) else str(value)
 
 
 def _seconds(text: str) -> float:
@@ -131,6 +139,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "since": _seconds,
     "until": _seconds,
     "fingerprint": _shape("[0-9a-f]{12}"),
+    "quarantined": lambda text: _one_of("true", "false")(text) == "true",
     "order": _one_of("newest", "oldest"),
     "place": _one_of("queue", "trash"),
     "cursor": _shape("[0-9]{1,16}"),
@@ -142,6 +151,7 @@ _WANTED = {
     "since": "a time like 2026-01-31T12:00",
     "until": "a time like 2026-01-31T12:00",
     "fingerprint": "a group's name",
+    "quarantined": "true or false",
     "order": "newest or oldest",
     "place": "queue or trash",
     "cursor": "a page's cursor",

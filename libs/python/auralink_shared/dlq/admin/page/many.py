@@ -72,8 +72,7 @@ def jobs(request: Request, who: Who) -> Response:
 def watch(request: Request, who: Who, job: JobId) -> Response:
     """How far it is."""
     found = _job(request, who, job)
-    asked = Asked.read(found.filter)
-    return page(request, "job.html", job=found, chips=asked.chips(), section="Jobs", **_progress(request, found))
+    return page(request, "job.html", job=found, chips=Asked.of(found.filter).chips(), section="Jobs", **_progress(request, found))
 
 
 @router.get("/jobs/{job}/progress", dependencies=[require("viewer")])

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .. import auth
 from ..problems import Problem
-from ..guard import _loopback
+from ..guard import is_loopback
 from . import render
 from .render import page, paths, redirect
 from .route import Form, PageRoute
@@ -65,7 +65,7 @@ async def logout(request: Request) -> Response:
 
 def _scope(request: Request) -> dict[str, object]:
     """Over plain HTTP on loopback only, whatever stands in front: a proxy that ends TLS speaks HTTP to us."""
-    return {"path": request.scope.get("root_path") or "/", "secure": not _loopback(request.headers.get("host", ""))}
+    return {"path": request.scope.get("root_path") or "/", "secure": not is_loopback(request.headers.get("host", ""))}
 
 
 def _own(request: Request, onward: str) -> str:
