@@ -334,7 +334,7 @@ def _moment(context: click.Context, option: click.Parameter, given: str | None) 
 
 @click.argument("files", nargs=-1, metavar="[FILE | -]...")
 @_config
-@_profiles
+@click.option("--profile", metavar="NAME", help="The profile under which the declaration counts.")
 @click.option(
     "--contract",
     type=click.Path(path_type=Path),
@@ -344,10 +344,24 @@ def _moment(context: click.Context, option: click.Parameter, given: str | None) 
 @click.option("--stderr", is_flag=True, help="With --run: its stderr too.")
 @click.option("--loki", metavar="URL", help="A sample of what Loki holds; credentials as logcli reads them.")
 @click.option("--query", metavar="Q", help="With --loki: which lines; default those of --service.")
-@click.option("--sample", type=click.IntRange(1), default=2000, show_default=True, help="With --loki: how many lines.")
-@click.option("--since", default="24h", show_default=True, callback=_duration, help="With --loki: from how long ago.")
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    default=2000,
+    show_default=True,
+    help="With --loki: how many lines.",
+)
+@click.option(
+    "--since",
+    default="24h",
+    metavar="DURATION",
+    show_default=True,
+    callback=_duration,
+    help="With --loki: from how long ago.",
+)
 @click.option("--until", callback=_moment, metavar="TIME", help="With --loki: up to when; default now.")
-@click.option("--seed", default=0, show_default=True, help="With --loki: draws other moments.")
+@click.option("--seed", default=0, metavar="N", show_default=True, help="With --loki: draws other moments.")
 @click.option("--service", metavar="NAME", help="Who writes these lines; default any declared service.")
 @click.option(
     "--max",
@@ -357,13 +371,15 @@ def _moment(context: click.Context, option: click.Parameter, given: str | None) 
     metavar="RULE=N",
     help="Lines that may break a rule: a number, a share as in 5%; volume=1GB a day.",
 )
-@click.option("--show", type=click.IntRange(1), default=3, show_default=True, help="Different facts shown of a rule.")
+@click.option(
+    "--show", type=click.IntRange(1), metavar="N", default=3, show_default=True, help="Different facts shown of a rule."
+)
 @_output
 @_strict
 def logs_check(
     files: tuple[str, ...],
     config: Path,
-    profiles: tuple[str, ...],
+    profile: str | None,
     contract: Path | None,
     form: str,
     strict: bool,
@@ -375,7 +391,7 @@ def logs_check(
     """
     from .conformance.command import check
 
-    found = check(_standard(config, profiles, contract), files, **how)
+    found = check(_standard(config, profile, contract), files, **how)
     click.echo(found.text(form), nl=False)
     return int(found.failed or (strict and bool(found.problems)))
 
@@ -383,16 +399,14 @@ def logs_check(
 _verb(logs_check, logs, "check")
 
 
-def _standard(config: Path, profiles: Sequence[str], contract: Path | None) -> Standard:
+def _standard(config: Path, profile: str | None, contract: Path | None) -> Standard:
     from .conformance import standard
     from .road import load
 
-    named = None if profiles else os.environ.get("OBSGEN_CONTRACT")
-    if contract and profiles:
+    named = None if profile else os.environ.get("OBSGEN_CONTRACT")
+    if contract and profile:
         raise click.UsageError("--contract stands in place of the declaration: leave --profile out")
     if contract or named:
         return standard.read(contract or Path(str(named)))
-    profile, *others = _chosen(config, profiles, everything=False)
-    if others:
-        raise click.UsageError("lines come from one place: name one profile")
-    return standard.of(load(config, profile).declaration)
+    (chosen,) = _chosen(config, [profile] if profile else [], everything=False)
+    return standard.of(load(config, chosen).declaration)

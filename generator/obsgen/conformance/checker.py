@@ -15,6 +15,7 @@ from .credentials import MARK, Credentials
 from .shapes import EXPLAINS, FORMS, MOST_KEYS, SPECIAL, Known, Node
 from .standard import Standard, declared_types
 from .tally import Example, Finding, Place, Tally
+from .words import lasting
 
 LINE = 15_360
 """Bytes of a line with its newline, as the standard has it (docs/design.md): container runtimes split at 16 KiB."""
@@ -132,7 +133,7 @@ class Checker:
 
     def _too_long(self, size: int) -> None:
         words = f"{size:,} bytes" if size <= LONGEST else "more than a mebibyte"
-        self._found("logs/size", f"longer than {LINE:,} bytes", f"this one has {words}: cut it, or log less at once")
+        self._found("logs/size", f"longer than {LINE:,} bytes", f"cut it, or log less at once; this one has {words}")
 
     def _object(self, value: Decoded, text: bytes, size: int) -> None:
         texts = self._texts
@@ -206,7 +207,7 @@ class Checker:
                 self._found("logs/no-trace", *_NO_TRACE, self._trace)
             elif not _TRACE(trace):
                 fact = "a trace id that is not 32 lowercase hexadecimal digits"
-                self._found("logs/trace", fact, f"this one is {self._short(trace)}", self._trace)
+                self._found("logs/trace", fact, f"write it as W3C has it, not {self._short(trace)}", self._trace)
         if timestamp.__class__ is str:
             at = self._time(timestamp)
             if at is not None:
@@ -236,7 +237,7 @@ class Checker:
                 self._second = second
                 return self._base + int(text[20:23]) / 1000
         fact = "a timestamp that is not of the form 2025-10-15T23:21:00.000Z"
-        self._found("logs/timestamp", fact, f"this one is {self._short(text)}", self._at)
+        self._found("logs/timestamp", fact, f"write UTC with three fraction digits, not {self._short(text)}", self._at)
         return None
 
     def _when(self, at: float, service: str, size: int) -> None:
@@ -259,7 +260,7 @@ class Checker:
             span.first = at
 
     def _skewed(self, how: str, seconds: float) -> None:
-        remedy = f"here by {seconds:,.0f} s: write UTC, from a clock that is set"
+        remedy = f"here by {lasting(seconds)}: write UTC, from a clock that is set"
         self._found("logs/skew", f"its own time is more than {SKEW:g} s {how}", remedy, self._at)
 
     def _unknown_level(self, level: str) -> None:

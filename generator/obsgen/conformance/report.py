@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from ..problem import Problem
 from ..report import FORMATS, as_json, count
-from .rules import Allowance, amount
-from .tally import Row, Tally, share
+from .rules import Allowance
+from .tally import Row, Tally
+from .words import amount, share
 
 
 class Result(NamedTuple):

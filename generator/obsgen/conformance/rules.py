@@ -6,6 +6,7 @@ import re
 from typing import Literal, NamedTuple
 
 from ..problem import Severity
+from .words import amount
 
 PREFIX = "logs/"
 
@@ -25,15 +26,6 @@ class Allowance(NamedTuple):
     def covers(self, count: float, lines: int) -> bool:
         """Whether so much, in so many lines, is still allowed."""
         return count <= (self.number * lines if self.of == "share" else self.number)
-
-
-def amount(number: float) -> str:
-    """Bytes for people: `1.2 GB`, in powers of 1000."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if number < 999.5:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:,.3g} TB"
 
 
 class Rule(NamedTuple):

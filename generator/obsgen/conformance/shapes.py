@@ -118,9 +118,11 @@ class Node:
         names = sorted(".".join(path) for path in below if path[depth] not in value)
         if not names:
             return []
-        verb = "is" if len(names) == 1 else "are"
+        verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
         return [
-            Finding("logs/required", f"{_listed(names)} {verb} missing", "the contract requires every line to have it")
+            Finding(
+                "logs/required", f"{_listed(names)} {verb} missing", f"the contract requires every line to have {them}"
+            )
         ]
 
     def _types(self, kinds: list[tuple[str, type]], where: str) -> list[Finding]:

@@ -15,7 +15,8 @@ from ..problem import Problem, ProblemsError
 from .checker import Checker
 from .frames import Framed, chunks, lines, unframed
 from .report import Result, result
-from .rules import Allowance, amount
+from .rules import Allowance
+from .words import amount, lasting
 
 SHORTEST = 60.0
 """Seconds that lines must span before a day is made of them."""
@@ -125,19 +126,12 @@ def _volume(checker: Checker, allowed: dict[str, Allowance], covered: float | No
     first, last = min(s.first for s in checker.spans.values()), max(s.last for s in checker.spans.values())
     seconds = covered if covered is not None else last - first
     if seconds < SHORTEST:
-        return f"the lines span {seconds:.3g} s, and a day needs {SHORTEST:g}"
+        return f"the lines span {seconds:.3g} s, and that of a day needs {SHORTEST:g}"
     each = {name: span.bytes / seconds * DAY for name, span in checker.spans.items()}
     if promised is not None and not promised.each:
         each = {"": sum(each.values())}
     name, most = max(each.items(), key=lambda pair: pair[1])
     fact = f"{name!r} writes" if name else "all together write"
-    fact += f" about {amount(most)} a day, going by {amount(most / DAY * seconds)} in {_time(seconds)}"
+    fact += f" about {amount(most)} a day, going by {amount(most / DAY * seconds)} in {lasting(seconds)}"
     checker.whole("logs/volume", fact, f"log less, or raise the objective of {allowed['logs/volume']}", most)
     return ""
-
-
-def _time(seconds: float) -> str:
-    for unit, length in (("days", DAY), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"

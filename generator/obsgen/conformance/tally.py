@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..problem import Problem
 from .rules import BY_ID, RULES, Allowance
+from .words import share
 
 
 class Finding(NamedTuple):
@@ -99,15 +100,6 @@ class Tally:
             severity,
             example.excerpt,
         )
-
-
-def share(part: float) -> str:
-    """A share in percent; never 0 % of what there is some of, nor 100 % of what isn't all."""
-    if 0 < part < 0.001:
-        return "<0.1 %"
-    if 0.999 < part < 1:
-        return ">99.9 %"
-    return f"{part * 100:.3g} %"
 
 
 def _shown(place: Place) -> str:
