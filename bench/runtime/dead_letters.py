@@ -95,11 +95,11 @@ def _work(letters: DeadLetters, queue: Queue, number: int) -> Iterator[tuple[str
 
 def _flat(found: dict[str, dict[int, float]], sizes: tuple[int, ...]) -> str:
     small, *larger = sizes
-    head = ["one operation", f"among {small:,}", *(f"among {size:,}" for size in larger)]
+    head = ["one operation", f"among {small:,}", *(f"among {size:,} ÷ that" for size in larger)]
     return table(
         head,
         (
-            [name, f"{row[small] * 1e6:.0f} µs", *(f"× {row[size] / row[small]:.2f}" for size in larger)]
+            [name, f"{row[small] * 1e6:.0f} µs", *(f"{row[size] / row[small]:.2f}" for size in larger)]
             for name, row in found.items()
         ),
     )
