@@ -18,6 +18,7 @@ from .servers import ROOT, NoServerError, Servers, program
 from .workload import PYTHON, Kind
 
 PYTHONS = [Kind(operation, "Python", PYTHON) for operation in ("add", "retry", "remove", "cleanup")]
+SHOWN = 3  # rounds are enough to show that everysec loses
 EVERYSEC = ("appendfsync everysec",)
 
 
@@ -63,9 +64,10 @@ def _cells(options: argparse.Namespace, folder: Path) -> dict[report.Name, Cell]
         place.mkdir()
         with Servers(place, name.nodes, library, EVERYSEC if name.everysec else ()) as servers:
             # with everysec the last second may have been synced just then: a few more, until it shows
-            while cell.rounds < options.rounds or (name.loses and not cell.lost and cell.rounds < options.rounds + 5):
+            wanted = min(options.rounds, SHOWN) if name.everysec else options.rounds
+            while cell.rounds < wanted or (name.loses and not cell.lost and cell.rounds < wanted + 5):
                 Round(servers, kinds, place, cell.rounds, chance, cell).run(name.event)
-                print(f"{name}: {cell.rounds} of {options.rounds}, {cell.lost} lost", file=sys.stderr)
+                print(f"{name}: {cell.rounds} of {wanted}, {cell.lost} lost", file=sys.stderr)
         shutil.rmtree(place)
     return found
 

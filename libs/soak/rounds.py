@@ -144,7 +144,7 @@ class Round:
         for node in victims:
             node.client().config_set("rdb-key-save-delay", delay)
             node.client().bgrewriteaof()
-        time.sleep(self.chance.uniform(0, 0.5))
+        time.sleep(self.chance.uniform(0, 0.1))
 
     def _end_clients(self) -> None:
         for work in self.works:
