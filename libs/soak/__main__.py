@@ -17,7 +17,7 @@ from .rounds import Cell, Round
 from .servers import ROOT, NoServerError, Servers, program
 from .workload import PYTHON, Kind
 
-PYTHONS = [Kind(operation, "Python", PYTHON) for operation in ("add", "retry", "remove", "cleanup")]
+PYTHONS = [Kind(operation, "Python", PYTHON) for operation in ("add", "retry", "remove", "bulk", "cleanup")]
 SHOWN = 3  # rounds are enough to show that everysec loses
 EVERYSEC = ("appendfsync everysec",)
 

@@ -15,7 +15,7 @@ from .promises import Found, Tally, judge
 from .servers import Node, Servers
 from .workload import Kind, Operator, Workload, mortality
 
-LETTERS = {"cleanup": 15_000}  # for each round: more than its clients get through
+LETTERS = {"cleanup": 5_000}  # for each round: more than its clients get through
 USUAL_LETTERS = 1500
 AFTERWARDS = 20  # of those left, worked on when Redis is back
 BEGIN_SECONDS = 60.0
