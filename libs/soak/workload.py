@@ -87,7 +87,8 @@ class Operator:
         told, said, wrong = (self.place.with_suffix(end) for end in (".in", ".out", ".err"))
         told.write_text("".join(f"{id}\n" for id in self.ids), encoding="utf-8")
         with told.open("rb") as stdin, said.open("wb") as stdout, wrong.open("wb") as stderr:
-            environment = {**os.environ, "PYTHONPATH": str(ROOT / "libs")}
+            paths = [str(ROOT / "libs"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
             self.process = subprocess.Popen(self.command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment)
 
     @property
