@@ -87,12 +87,11 @@ def judge(work: Workload, found: Found, *, settled: bool) -> Tally:
     if work.kind.operation == "add":
         lost = len(said - found.waiting)
     elif work.kind.operation == "remove":
-        lost = len(gone - found.trash) + len(said - found.trash)
+        lost = len((gone | said) - found.trash)
     elif work.kind.operation == "cleanup":
         lost = len(gone - set(found.archived)) + max(0, work.count - len(gone))
     else:
-        undone = len(said - sent) if work.kind.by_id else max(0, work.count - len(sent))
-        lost = len(gone - sent) + undone
+        lost = max(len((gone | said) - sent), work.count - len(sent))
     return Tally(work.count, lost, again, int(not found.consistent))
 
 

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +30,12 @@ write("before", b"", b"678")
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
+def libs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "libs"))
+
+
+@pytest.fixture
 def compiler() -> None:
     if not (shutil.which("cc") or shutil.which("gcc")):
         said = "no C compiler is here, so no power was cut (Debian: gcc and libc6-dev)"
@@ -37,8 +44,8 @@ def compiler() -> None:
         pytest.skip(said)
 
 
-def test_a_power_cut_leaves_of_each_file_what_was_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "libs"))
+@pytest.mark.usefixtures("compiler", "libs")
+def test_a_power_cut_leaves_of_each_file_what_was_synced(tmp_path: Path) -> None:
     from soak.power import Disk, shim
 
     files = tmp_path / "appendonlydir"
@@ -54,6 +61,41 @@ def test_a_power_cut_leaves_of_each_file_what_was_synced(tmp_path: Path, monkeyp
     assert left == {"renamed": b"12345", "never": b"", "old": b"", "before": b"12345"}
 
 
+# Of three letters: operation, what was acknowledged, what is found, how many are lost, how many twice.
+FOUND: dict[str, tuple[str, set[int], dict[str, Any], int, int]] = {
+    "an added letter is away": ("add", {1, 2}, {"waiting": {1, 3}}, 1, 0),
+    "a retried letter waits and was not acknowledged": ("retry", {1}, {"waiting": {2, 3}, "sent": [1]}, 0, 0),
+    "a retried letter is nowhere": ("retry", {1}, {"waiting": {2}, "sent": [1]}, 1, 0),
+    "an acknowledged retry did not stand": ("retry", {1, 2}, {"waiting": {2, 3}, "sent": [1]}, 1, 0),
+    "a message came twice": ("retry", {1}, {"waiting": {2, 3}, "sent": [1, 1]}, 0, 1),
+    "a message was sent and waits": ("retry", {1}, {"waiting": {1, 2, 3}, "sent": [1]}, 0, 1),
+    "a redrive lost one of two": ("bulk", {1, 2}, {"waiting": {3}, "sent": [1]}, 1, 0),
+    "a removed letter is in the trash": ("remove", {1}, {"waiting": {2, 3}, "trash": {1}}, 0, 0),
+    "an acknowledged removal did not stand": ("remove", {1, 2}, {"waiting": {2, 3}, "trash": {1}}, 1, 0),
+    "a letter went without an archive": ("cleanup", {1, 2}, {"waiting": {3}, "archived": [1]}, 1, 0),
+    "a letter stands in the archive twice": ("cleanup", {1}, {"waiting": {2, 3}, "archived": [1, 1]}, 0, 1),
+}
+
+
+@pytest.mark.usefixtures("libs")
+@pytest.mark.parametrize("case", FOUND)
+def test_what_is_lost_and_what_is_there_twice_is_counted(tmp_path: Path, case: str) -> None:
+    from soak.promises import Found, judge
+    from soak.workload import Kind, Workload
+
+    operation, said, parts, lost, twice = FOUND[case]
+
+    class Said(Workload):
+        acknowledged, count = said, len(said)  # type: ignore[assignment]
+
+    sets = {name: set(parts.get(name, ())) for name in ("waiting", "trash")}
+    counts = {name: Counter(parts.get(name, ())) for name in ("sent", "archived")}
+    found = Found(**sets, bodies=set(), inbox=set(), **counts, counters=Counter())
+    tally = judge(Said(Kind(operation, "Python", ()), tmp_path / "work", "1", 3), found, settled=True)
+    assert (tally.lost, tally.twice) == (lost, twice)
+
+
+@pytest.mark.usefixtures("compiler")
 def test_a_power_cut_loses_nothing_that_was_acknowledged_and_everysec_is_seen_to() -> None:
     server_program()
     command = [sys.executable, "-m", "soak", "--rounds", "1", "--event", "cut", "--python-only"]
