@@ -39,11 +39,10 @@ def server_program() -> str:
 
 
 def acl() -> list[str]:
-    """The user `dlq` as the rendered start script makes it."""
-    folder = ROOT / "rendered" / "local" / "dlq"
+    """The user `dlq` as the rendered start script makes it, of the rendered keys and of the commands that are rendered from libs."""
 
-    def signed(sign: str, name: str) -> list[str]:
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    def signed(sign: str, path: Path) -> list[str]:
+        lines = path.read_text(encoding="utf-8").splitlines()
         return [sign + line.split()[0] for line in lines if line.split() and not line.startswith("#")]
 
     return [
@@ -52,8 +51,8 @@ def acl() -> list[str]:
         "resetkeys",
         "resetchannels",
         "-@all",
-        *signed("~", "keys.txt"),
-        *signed("+", "commands.txt"),
+        *signed("~", ROOT / "rendered" / "local" / "dlq" / "keys.txt"),
+        *signed("+", ROOT / "libs" / "lua" / "commands.txt"),
     ]
 
 

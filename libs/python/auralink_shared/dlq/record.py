@@ -116,9 +116,9 @@ def payload_of(body: bytes) -> bytes | None:
 
 
 def fields_of(body: bytes) -> dict[str, Any]:
-    """What a person wants to see of a body, whoever wrote it; {} where it is no JSON object."""
+    """What a person wants to see of a body, whoever wrote it; {} where it is no JSON object. Bytes that are no UTF-8 are U+FFFD."""
     try:
-        fields = json.loads(body)
+        fields = json.loads(body.decode(errors="replace"))
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
