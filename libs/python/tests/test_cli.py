@@ -20,7 +20,7 @@ from auralink_shared.dlq.letter import Filter
 from conftest import OTHER, PASSWORD, QUEUE, Server
 
 PROGRAM = str(Path(sys.executable).with_name("auralink-dlq"))
-CONTRACT = {"dlq": {"queues": {QUEUE: {}, OTHER: {}}}}
+CONTRACT = {"version": 1, "logging": {}, "dlq": {"queues": {QUEUE: {}, OTHER: {}}}}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -154,7 +154,9 @@ def test_a_payload_is_shown_byte_for_byte(letters: DeadLetters, environ: dict[st
         words = [PROGRAM, "show", QUEUE, id, "--payload"]
         assert subprocess.run(words, env=environ, stdout=subprocess.PIPE, check=True).stdout == payload
         words[-1] = "--body"
-        assert subprocess.run(words, env=environ, stdout=subprocess.PIPE, check=True).stdout == letters.get(QUEUE, id).body
+        assert (
+            subprocess.run(words, env=environ, stdout=subprocess.PIPE, check=True).stdout == letters.get(QUEUE, id).body
+        )
 
 
 def test_a_letter_without_a_payload_has_none_to_show_and_can_be_looked_at(redis: Any, run: Run) -> None:
@@ -169,7 +171,10 @@ def test_groups_count_letters_by_error(letters: DeadLetters, run: Run) -> None:
     letters.add(Record(QUEUE, b"1", id="odd", error="connection refused"))
     one, other = documents(run("groups", QUEUE, "--output", "json").stdout)
     assert (one["count"], one["error_type"], other["count"]) == (3, "TimeoutError", 1)
-    assert [row[:2] for row in rows(run("groups", QUEUE).stdout)] == [["3", one["fingerprint"]], ["1", other["fingerprint"]]]
+    assert [row[:2] for row in rows(run("groups", QUEUE).stdout)] == [
+        ["3", one["fingerprint"]],
+        ["1", other["fingerprint"]],
+    ]
     found = documents(run("list", QUEUE, "--fingerprint", other["fingerprint"], "--output", "json").stdout)
     assert [letter["id"] for letter in found] == ["odd"]
 
@@ -208,9 +213,7 @@ def test_a_letter_that_is_not_there_is_told_and_the_others_are_sent(letters: Dea
     assert ended.stdout == "retried 0\nretried 1\n"
     assert ended.stderr == "auralink-dlq: rooms:create has no letter gone\n"
     answers = documents(run("retry", QUEUE, "gone", "--output", "json", code=1).stdout)
-    assert answers == [
-        {"queue": QUEUE, "id": "gone", "result": "unknown", "detail": "rooms:create has no letter gone"}
-    ]
+    assert answers == [{"queue": QUEUE, "id": "gone", "result": "unknown", "detail": "rooms:create has no letter gone"}]
 
 
 def test_an_edited_payload_is_sent_as_it_was_typed(letters: DeadLetters, run: Run, tmp_path: Path) -> None:
@@ -332,7 +335,9 @@ def on_terminal(environ: dict[str, str], words: Sequence[str], typed: str) -> tu
     return process.wait(timeout=60), shown.decode()
 
 
-@pytest.mark.parametrize(("typed", "code", "left"), [("101\n", 0, 0), ("y\n", 1, 101), ("\n", 1, 101), ("100\n", 1, 101)])
+@pytest.mark.parametrize(
+    ("typed", "code", "left"), [("101\n", 0, 0), ("y\n", 1, 101), ("\n", 1, 101), ("100\n", 1, 101)]
+)
 def test_a_person_types_how_many_it_will_be(
     letters: DeadLetters, environ: dict[str, str], typed: str, code: int, left: int
 ) -> None:
@@ -399,11 +404,15 @@ def test_an_export_has_every_byte(letters: DeadLetters, run: Run) -> None:
     assert [line["id"] for line in documents(run("export", QUEUE, "--text", "1.50").stdout)] == ["1"]
 
 
-def test_letters_go_back_to_the_list_that_the_plan_s_readers_know(redis: Any, letters: DeadLetters, run: Run) -> None:
+def test_letters_go_back_to_the_list_that_the_plan_s_readers_know(
+    server: Server, letters: DeadLetters, run: Run
+) -> None:
     filled(letters, 3)
     bodies = [letters.get(QUEUE, id).body for id in ("2", "1", "0")]
     assert run("export", QUEUE, "--layout", "list").stderr == f"moved 3 letters into the list dlq:{QUEUE}\n"
-    assert redis.lrange(f"dlq:{QUEUE}", 0, -1) == bodies  # as LPUSH would have put them: the newest at its left end
+    assert (
+        server.root.lrange(f"dlq:{QUEUE}", 0, -1) == bodies
+    )  # as LPUSH would have put them: the newest at its left end
     stats = letters.stats(QUEUE)
     assert (stats.depth, stats.trash, stats.inbox) == (0, 0, 3)
     assert waiting(letters) == ["0", "1", "2"]  # and in again, whole
@@ -421,7 +430,13 @@ def test_a_part_of_the_letters_does_not_go_back_to_the_list(letters: DeadLetters
 
 
 def test_a_redis_that_is_away_is_one_line_and_could_not_run(run: Run) -> None:
-    for words in (["list", QUEUE], ["retry", QUEUE, "1"], ["cleanup"], ["doctor"], ["bulk", "retry", QUEUE, "--allow-all"]):
+    for words in (
+        ["list", QUEUE],
+        ["retry", QUEUE, "1"],
+        ["cleanup"],
+        ["doctor"],
+        ["bulk", "retry", QUEUE, "--allow-all"],
+    ):
         ended = run(*words, "--redis", "redis://dlq:secret@127.0.0.1:1/0", code=2)
         (said,) = ended.stderr.splitlines()
         assert said.startswith("auralink-dlq: Redis: ") and "127.0.0.1:1" in said

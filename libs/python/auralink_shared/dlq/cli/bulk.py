@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
 from .. import DeadLetters
@@ -60,15 +58,21 @@ def bulk(
         if as_json:
             output.line({"queue": queue, "action": action, "matched": matched, "dry_run": True})
         else:
-            click.echo(f"would {action} {meant} of {matched} letters" if meant < matched else f"would {action} {matched} letters")
+            click.echo(
+                f"would {action} {meant} of {matched} letters"
+                if meant < matched
+                else f"would {action} {matched} letters"
+            )
         return 0
     if meant > ASKED_FROM and not yes:
         confirm(action, meant)
     last, progress = output.Tally(meant, 0, 0, {}), output.Progress()
     # what arrives after the question was asked is not meant by the answer
-    steps = letters.bulk(
-        queue, action, only, by=by, rate=rate, allow_all=allow_all, force=force, limit=meant, note=note
-    ) if meant else iter(())
+    steps = (
+        letters.bulk(queue, action, only, by=by, rate=rate, allow_all=allow_all, force=force, limit=meant, note=note)
+        if meant
+        else iter(())
+    )
     try:
         for step in steps:
             last = output.Tally(step.matched, step.done, step.ok, dict(step.failed))

@@ -20,22 +20,16 @@ Function = Callable[..., Any]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-class Time(click.ParamType):
-    """A time, as RFC 3339 (UTC where it names no zone) or as how long ago: 90m, 3d12h."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds since 1970."""
-        if isinstance(value, float):
-            return value
-        if re.fullmatch(r"(\d+[smhdw])+", value):
-            return time.time() - sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", value))
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time: 2026-11-26T09:00:00Z, 2026-11-26, or how long ago, 90m", param, ctx)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+def moment(value: str) -> float:
+    """Seconds since 1970, of RFC 3339 (UTC where it names no zone) or of how long ago: 90m, 3d12h. Raises click.BadParameter."""
+    if re.fullmatch(r"(\d+[smhdw])+", value):
+        return time.time() - sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", value))
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        said = f"{value!r} is no time: 2026-11-26T09:00:00Z, 2026-11-26, or how long ago, 90m"
+        raise click.BadParameter(said) from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def environment(redis: str | None) -> dict[str, str]:
@@ -78,8 +72,8 @@ def filtered(function: Function) -> Function:
     @click.option("--text", default="", metavar="TEXT", help="Part of the whole letter, in any letter case.")
     @click.option("--fingerprint", default="", metavar="HEX", help="Of one group of equal errors, as groups shows it.")
     @click.option("--min-attempts", default=0, metavar="N", help="At least so many attempts.")
-    @click.option("--since", type=Time(), help="Not older: a time, or how long ago (90m, 3d).")
-    @click.option("--until", type=Time(), help="Not younger.")
+    @click.option("--since", type=moment, metavar="TIME", help="Not older: a time, or how long ago (90m, 3d).")
+    @click.option("--until", type=moment, metavar="TIME", help="Not younger.")
     @click.option("--quarantined/--not-quarantined", default=None, help="Replayed as often as allowed, or not.")
     @functools.wraps(function)
     def command(*args: Any, **kwargs: Any) -> Any:
@@ -92,9 +86,9 @@ def filtered(function: Function) -> Function:
 
 def acting(function: Function) -> Function:
     """Gives a command `by` and `note`, who did it and why, for the audit."""
-    function = click.option("--by", default=_login, metavar="NAME", help="Who does it, for the audit; else the login name.")(
-        function
-    )
+    function = click.option(
+        "--by", default=_login, metavar="NAME", help="Who does it, for the audit; else the login name."
+    )(function)
     return click.option("--reason", "note", default="", metavar="TEXT", help="Why, for the audit.")(function)
 
 

@@ -18,7 +18,9 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def shown(value: object) -> str:
     """A value on one line of a terminal, whoever wrote it."""
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE.sub(
+        lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text
+    )
 
 
 def line(document: Mapping[str, Any]) -> None:
@@ -32,8 +34,8 @@ def say(text: str) -> None:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()) -> None:
-    """Columns under their names, those in `numbers` to the right; nothing where there is no row."""
-    texts = [[shown(value) for value in row] for row in rows]
+    """Columns under their names, those in `numbers` to the right, - where there is nothing; no head without a row."""
+    texts = [[shown(value) or "-" for value in row] for row in rows]
     if not texts:
         return
     widths = [max(map(len, column)) for column in zip(head, *texts, strict=True)]
@@ -56,7 +58,7 @@ def fields(pairs: Mapping[str, object]) -> None:
 def since(seconds: float, now: float | None = None) -> str:
     """How long ago a time was, in its two greatest units: 3d4h, 12m5s."""
     left = max(0, int((time.time() if now is None else now) - seconds))
-    parts = []
+    parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         number, left = divmod(left, size)
         if number or parts or unit == "s":

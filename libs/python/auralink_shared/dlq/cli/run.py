@@ -17,6 +17,7 @@ from .export import export
 from .reading import audit, groups, list_letters, show, stats
 from .serving import serve, token
 from .upkeep import cleanup, examine
+
 NAME = "auralink-dlq"
 
 

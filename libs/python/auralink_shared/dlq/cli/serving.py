@@ -40,7 +40,10 @@ def token(role: str, name: str, queues: tuple[str, ...]) -> None:
 
 @click.command()
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Where to listen; others than this machine need DLQ_TOKENS_FILE."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where to listen; others than this machine need DLQ_TOKENS_FILE.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @click.option("--redis", metavar="URL", help="Where Redis is, as redis://USER@HOST:PORT/0; else DLQ_REDIS_URL.")
@@ -63,10 +66,14 @@ def serve(host: str, port: int, redis: str | None, read_only: bool) -> None:
     with _listening(host, port) as listener:
         output.say(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/ui/")
         # log_config: its lines go through setup(); access lines are the application's own
-        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False)).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False)).run(
+            sockets=[listener]
+        )
 
 
 def _listening(host: str, port: int) -> socket.socket:
     """uvicorn itself would end with exit code 1, which here means something else. Raises OSError."""
     six = ":" in host
-    return socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET, dualstack_ipv6=host == "::")
+    return socket.create_server(
+        (host, port), family=socket.AF_INET6 if six else socket.AF_INET, dualstack_ipv6=host == "::"
+    )
