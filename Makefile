@@ -6,7 +6,7 @@ ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test tools verify grafana-check bench lint clean
+.PHONY: help render test tools verify grafana-check bench bench-runtime lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ grafana-check: $(VENV)/.runtime ## Ask the Grafana at GRAFANA_URL whether it sho
 bench: $(VENV)/.bench ## Measure the generator (bench/)
 	$(VENV)/bin/python -m bench $(ARGS)
 
+bench-runtime: $(VENV)/.bench ## Measure the libraries beside their peers (bench/runtime/)
+	$(VENV)/bin/python -m bench.runtime $(ARGS)
+
 lint: $(VENV)/.dev ## Check style, format and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -51,6 +54,6 @@ $(VENV)/.dev: $(VENV)/.runtime libs/python/pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable 'libs/python[test]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.dev
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+$(VENV)/.bench: $(VENV)/.dev libs/python/pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --editable 'libs/python[bench]'
 	@touch $@

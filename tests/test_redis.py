@@ -310,6 +310,20 @@ def test_an_acknowledged_write_outlives_a_killed_redis(tmp_path: Path) -> None:
         container.kill()
 
 
+def test_what_a_script_wrote_outlives_a_killed_redis(tmp_path: Path) -> None:
+    """The append-only file has it as a transaction, and Redis asks the default user's rights when it reads one (redis/redis#14541)."""
+    container = Container(tmp_path)
+    container.start()
+    try:
+        script = "redis.call('HSET', KEYS[1], '1', '{}') return redis.call('ZADD', KEYS[2], 1, '1')"
+        assert container.ask(DLQ, "EVAL", script, "2", f"{INDEX}:m", f"{INDEX}:z") == "1"
+        container.kill()
+        container.start()
+        assert [container.ask(DLQ, *what) for what in (("HLEN", f"{INDEX}:m"), ("ZCARD", f"{INDEX}:z"))] == ["1", "1"]
+    finally:
+        container.kill()
+
+
 @pytest.mark.parametrize("variable", ["DLQ_PASSWORD", "EXPORTER_PASSWORD"])
 def test_an_empty_password_keeps_redis_from_starting(tmp_path: Path, variable: str) -> None:
     environment: dict[str, Any] = {

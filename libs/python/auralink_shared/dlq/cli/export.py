@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from .. import DeadLetters, archive
@@ -39,9 +41,8 @@ def export(
     """
     warn_unknown(letters, queue)
     if layout == "jsonl":
-        stdout = click.get_binary_stream("stdout")
         for letter in letters.each(queue, limit=500, order="oldest", place=place, only=only):
-            stdout.write(archive.line(letter))
+            sys.stdout.buffer.write(archive.line(letter))
         return
     if place != "queue" or not only.empty:
         raise click.UsageError("--layout list moves all letters of the queue: leave the filter and --place out")
