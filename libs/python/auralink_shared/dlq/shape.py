@@ -20,7 +20,9 @@ def text_of(value: Any) -> str:
     """A field as a person reads it: text as it is (half a surrogate pair as U+FFFD), anything else as JSON, "" of what isn't there."""
     if value is None:
         return ""
-    return _HALF_PAIR.sub("\ufffd", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return _HALF_PAIR.sub(
+        "\ufffd", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    )
 
 
 def shape_of(text: str) -> str:
