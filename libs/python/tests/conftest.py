@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import redis as client_library
+from browsing import browser, serve  # noqa: F401 - fixtures of the page's tests
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -169,3 +170,12 @@ SETTINGS = Settings.from_contract({"dlq": {"queues": {QUEUE: {"max_attempts": 3}
 @pytest.fixture
 def letters(redis: Any, clock: Clock, tmp_path: Path) -> DeadLetters:
     return DeadLetters(redis, settings=SETTINGS, spool=Spool(tmp_path / "spool"), clock=clock)
+
+
+@pytest.fixture
+def api(letters: DeadLetters, tmp_path: Path) -> Iterator[Any]:
+    """The admin API with tokens, as it runs."""
+    from admin import Api
+
+    with Api(letters, tmp_path).running() as running:
+        yield running
