@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import redis as client_library
+from browsing import browser, serve  # noqa: F401 - fixtures of the page's tests
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -39,11 +40,10 @@ def server_program() -> str:
 
 
 def acl() -> list[str]:
-    """The user `dlq` as the rendered start script makes it."""
-    folder = ROOT / "rendered" / "local" / "dlq"
+    """The user `dlq` as the rendered start script makes it, of the rendered keys and of the commands that are rendered from libs."""
 
-    def signed(sign: str, name: str) -> list[str]:
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    def signed(sign: str, path: Path) -> list[str]:
+        lines = path.read_text(encoding="utf-8").splitlines()
         return [sign + line.split()[0] for line in lines if line.split() and not line.startswith("#")]
 
     return [
@@ -52,8 +52,8 @@ def acl() -> list[str]:
         "resetkeys",
         "resetchannels",
         "-@all",
-        *signed("~", "keys.txt"),
-        *signed("+", "commands.txt"),
+        *signed("~", ROOT / "rendered" / "local" / "dlq" / "keys.txt"),
+        *signed("+", ROOT / "libs" / "lua" / "commands.txt"),
     ]
 
 
@@ -151,3 +151,12 @@ SETTINGS = Settings.from_contract({"dlq": {"queues": {QUEUE: {"max_attempts": 3}
 @pytest.fixture
 def letters(redis: Any, clock: Clock, tmp_path: Path) -> DeadLetters:
     return DeadLetters(redis, settings=SETTINGS, spool=Spool(tmp_path / "spool"), clock=clock)
+
+
+@pytest.fixture
+def api(letters: DeadLetters, tmp_path: Path) -> Iterator[Any]:
+    """The admin API with tokens, as it runs."""
+    from admin import Api
+
+    with Api(letters, tmp_path).running() as running:
+        yield running

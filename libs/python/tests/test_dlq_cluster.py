@@ -10,7 +10,7 @@ import pytest
 import redis as client_library
 from redis.cluster import ClusterNode
 
-from auralink_shared.dlq import Conflict, DeadLetters, Record, Refused, Unknown, scripts
+from auralink_shared.dlq import Conflict, DeadLetters, Filter, Record, Refused, Unknown, scripts
 from conftest import OTHER, PASSWORD, QUEUE, SETTINGS, START_SECONDS, Clock, Server
 
 
@@ -123,9 +123,7 @@ def test_a_client_killed_after_any_step_leaves_one_message(
     assert letters.stats(QUEUE).counters["replayed:ok"] == 1
 
 
-def test_a_letter_on_its_way_is_neither_removed_nor_edited_nor_cleaned_up(
-    letters: DeadLetters, killed: Any, clock: Clock
-) -> None:
+def test_a_letter_on_its_way_is_neither_removed_nor_edited_nor_let_go(letters: DeadLetters, killed: Any) -> None:
     add(letters)
     killed(1)
     with pytest.raises(Killed):
@@ -134,9 +132,22 @@ def test_a_letter_on_its_way_is_neither_removed_nor_edited_nor_cleaned_up(
         letters.remove(QUEUE, "1", by="bob")
     with pytest.raises(Conflict):
         letters.retry(QUEUE, "1", by="bob", payload=b"other")
-    clock.now += 365 * 86400
-    assert letters.cleanup(QUEUE) == (0, 0)
+    assert letters.forget(QUEUE, "queue", 2**60, ["1"]) == 0
     letters.retry(QUEUE, "1", by="bob")
+    assert queued(letters) == [b'{"n":9007199254740993}']
+
+
+@pytest.mark.parametrize("what", ["cleanup", "bulk", "sweep"])
+def test_a_retry_that_was_cut_off_is_finished_by(letters: DeadLetters, killed: Any, clock: Clock, what: str) -> None:
+    add(letters)
+    killed(1)
+    with pytest.raises(Killed):
+        letters.retry(QUEUE, "1", by="ann")
+    clock.now += 365 * 86400
+    if what == "bulk":
+        assert [one.done for one in letters.bulk(QUEUE, "remove", Filter(), by="bob", allow_all=True)] == [0]
+    else:
+        getattr(letters, what)(QUEUE)
     assert queued(letters) == [b'{"n":9007199254740993}']
 
 
