@@ -15,7 +15,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         "runbooks/*.md",
         "runbooks/alert.md.j2",
-        {**named("header"), "output": lambda v: v.d.output, "page": lambda v: v.item},
+        {
+            **named("header"),
+            "output": lambda v: v.d.output,
+            "page": lambda v: v.item,
+            "retried": lambda v: runbooks.beside_the_api(v.d),
+        },
         each=lambda p: [(page.name, page) for page in runbooks.pages(p)],
     ),
     Row(
@@ -28,6 +33,7 @@ ROWS: tuple[Row, ...] = (
             "name": lambda v: v.d.name,
             "output": lambda v: v.d.output,
             "queues": lambda v: sorted(v.d.dlq.queues.items()) if v.d.dlq else [],
+            "retried": lambda v: runbooks.beside_the_api(v.d),
             "rows": lambda v: runbooks.index(v.plan),
             "silence": lambda v: runbooks.silence(v.d, "ALERT"),
             "severities": lambda v: runbooks.by_severity(v.plan),

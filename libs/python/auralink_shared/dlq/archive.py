@@ -12,6 +12,12 @@ from pathlib import Path
 from .letter import Letter
 
 
+def line(one: Letter) -> bytes:
+    """A JSON line: queue, id, age in microseconds and the body, byte for byte as base64."""
+    body = base64.b64encode(one.body).decode()
+    return json.dumps({"queue": one.queue, "id": one.id, "age": one.age, "body": body}).encode() + b"\n"
+
+
 def append(path: Path, letters: Iterable[Letter]) -> None:
     """One JSON line each: queue, id, age in microseconds and the body, byte for byte as base64. Raises OSError.
 
@@ -22,9 +28,7 @@ def append(path: Path, letters: Iterable[Letter]) -> None:
         end = file.seek(0, os.SEEK_END)
         if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
             file.write(b"\n")
-        for one in letters:
-            body = base64.b64encode(one.body).decode()
-            file.write(json.dumps({"queue": one.queue, "id": one.id, "age": one.age, "body": body}).encode() + b"\n")
+        file.writelines(line(one) for one in letters)
         file.flush()
         os.fsync(file.fileno())
     if not end:
