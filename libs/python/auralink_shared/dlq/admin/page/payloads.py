@@ -7,7 +7,6 @@ space between tokens changes.
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import json
 import re
@@ -62,7 +61,7 @@ def read(kind: str, typed: str) -> bytes:
     if kind == "base64":
         try:
             return base64.b64decode(re.sub(r"\s", "", typed), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise NotReadable(f"no base64: {error}") from error
     return typed.encode()
 
