@@ -125,9 +125,7 @@ def test_d9_a_bulk_retry_gives_the_queue_its_order_back(api: Api) -> None:
         answer = otto.post(
             f"{DLQ}/bulk", json={"queue": QUEUE, "action": "retry", "filter": {"error": "e"}, "rate": 500}
         )
-        job = answer.headers["location"]
-        while otto.get(job).json()["state"] == "running":
-            pass
+        api.app.state.jobs.wait(answer.json()["id"])
     assert queued(api.letters) == [json.dumps(id).encode() for id in "zyxabc"]
 
 
