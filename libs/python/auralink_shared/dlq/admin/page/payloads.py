@@ -23,7 +23,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _PLAIN = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]*")  # tab and newline are all that a textarea gives back as it was
 
 
-class NotReadable(ValueError):
+class NotReadable(ValueError):  # noqa: N818 - it says what was typed
     """What somebody typed is no payload of the kind that it replaces; the message says where."""
 
 
