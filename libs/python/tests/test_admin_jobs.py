@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
-
 from admin import DLQ, Api, kind
-from auralink_shared.dlq import DeadLetters, Filter
-from conftest import OTHER, QUEUE, SETTINGS, Server
+from prometheus_client.parser import text_string_to_metric_families
 from test_admin_letters import dead
 from test_dlq_faults import queued
+
+from auralink_shared.dlq import DeadLetters, Filter
+from conftest import OTHER, QUEUE, SETTINGS, Server
 
 ASKED = {"queue": QUEUE, "action": "retry", "filter": {"error": "is down"}, "reason": "the database is back"}
 
