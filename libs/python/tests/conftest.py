@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import redis as client_library
+from browsing import browser, serve  # noqa: F401 - fixtures of the page's tests
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 

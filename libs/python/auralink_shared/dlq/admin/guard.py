@@ -158,7 +158,7 @@ def _said(request: Request, problem: Problem) -> Response:
     return shown or problem.response()
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -168,7 +168,7 @@ def _loopback(host: str) -> bool:
 
 def _check_local(request: Request) -> None:
     """Without tokens everything hangs on who can reach the port: a page elsewhere whose name was rebound to 127.0.0.1 can."""
-    if not _loopback(request.headers.get("host", "")):
+    if not is_loopback(request.headers.get("host", "")):
         raise Problem(403, "not-local", "Without tokens only a loopback Host is served (DLQ_TOKENS_FILE).")
     if any(name in request.headers for name in _PROXIED):
         raise Problem(403, "not-local", "A proxy stands before an API without tokens; give it some (DLQ_TOKENS_FILE).")
