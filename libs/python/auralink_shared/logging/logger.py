@@ -8,9 +8,10 @@ from typing import Any
 
 from .. import contract
 from . import levels, trace
+from .background import Sink, behind
 from .entry import NO_FAILURE, Entry
 from .failure import failure
-from .writer import Writer, to
+from .writer import to
 
 Context = Mapping[str, Any] | None
 
@@ -20,8 +21,8 @@ class StructuredLogger:
 
     `level` is the least that is written: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, in any case; ValueError for another.
     `version`, `environment`, `instance_id` go into `metadata` (see `Entry`). `output` is a file descriptor (stdout) or
-    a `Writer`. The contract is read once, see `auralink_shared.contract`; an unreadable one is said in a line of level
-    ERROR, and the default one counts.
+    a `Writer`; with `background` a thread writes there (see `BackgroundWriter`). The contract is read once, see
+    `auralink_shared.contract`; an unreadable one is said in a line of level ERROR, and the default one counts.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class StructuredLogger:
         version: str | None = None,
         environment: str | None = None,
         instance_id: str | None = None,
-        output: int | Writer = 1,
+        output: int | Sink = 1,
+        background: bool = False,
     ) -> None:
         self.service_name = service_name
         self.level = levels.number(level)
@@ -40,7 +42,11 @@ class StructuredLogger:
         self.entry = Entry(
             service_name, found, {"instance_id": instance_id, "version": version, "environment": environment}
         )
-        self.writer = output if isinstance(output, Writer) else to(output, self._missing)
+        if isinstance(output, int):
+            writer = to(output, self._missing)
+            self.writer: Sink = behind(writer) if background else writer
+        else:
+            self.writer = output
         self._bound: Mapping[str, Any] = {}
         if trouble:
             self.error("The contract can't be read, the default one counts", trouble)
@@ -99,7 +105,8 @@ class StructuredLogger:
             fields = NO_FAILURE if error is None else failure(error)
         except Exception:  # a tracer or an exception that fails itself
             identity, fields = trace.Identity(), NO_FAILURE
-        self.writer.write(self.entry.line(level, message, context, identity, fields))
+        if not self.writer.write(self.entry.line(level, message, context, identity, fields), level):
+            self.entry.counts.dropped[level] += 1
 
     def _missing(self, count: int) -> bytes:
         return self.entry.line("WARN", "Log lines were dropped", {"dropped": count})
