@@ -18,6 +18,7 @@ from auralink_shared.dlq.admin.limits import Limits
 from conftest import OTHER, QUEUE
 
 COMMITTED = Path(__file__).parents[1] / "openapi.json"
+PHASES = "coverage,fuzzing,stateful"
 
 
 def test_the_committed_description_is_the_one_that_is_made() -> None:
@@ -93,7 +94,7 @@ def test_the_api_keeps_to_its_description(letters: DeadLetters, tmp_path: Path, 
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "run", str(described), "--url", api.url, "--no-color"),
-                *("--header", f"Authorization: Bearer {role}", "--phases", "coverage,fuzzing,stateful"),
+                *("--header", f"Authorization: Bearer {role}", "--phases", PHASES),
                 *("--checks", "all", "--max-examples", "10", "--seed", "1"),
                 *("--generation-database", "none", "--request-timeout", "10", "--warnings", "off"),
                 *("--suppress-health-check", "all"),

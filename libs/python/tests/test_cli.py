@@ -17,10 +17,12 @@ import pytest
 
 from auralink_shared.dlq import DeadLetters, Record
 from auralink_shared.dlq.letter import Filter
-from conftest import OTHER, PASSWORD, QUEUE, Server
+from conftest import OTHER, PASSWORD, QUEUE, ROOT, Server
 
 PROGRAM = str(Path(sys.executable).with_name("auralink-dlq"))
-CONTRACT = {"version": 1, "logging": {}, "dlq": {"queues": {QUEUE: {}, OTHER: {}}}}
+CONTRACT = json.loads((ROOT / "rendered/local/contract/contract.json").read_text(encoding="utf-8")) | {
+    "dlq": {"queues": {QUEUE: {}, OTHER: {}}}
+}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from playwright.sync_api import expect
 from auralink_shared.dlq import DeadLetters, Record
 
 HOSTILE = """<script>document.title='run'</script><img src=x onerror="document.title='run'">'"`${7*7}{{7*7}}</textarea></title>"""
+BEYOND = """[...document.querySelectorAll("main a, main button, main input")]
+    .filter(one => one.getBoundingClientRect().right > 361).length"""
 HOSTILE_ID = """<img/src=x/onerror=alert(1)>&"'/../%2e%2e#?"""
 
 
@@ -52,7 +55,14 @@ def pages(serve: Callable[..., Site], letters: DeadLetters) -> tuple[Site, dict[
     hostile = json.dumps({HOSTILE: HOSTILE, "long": "x" * 5000, "deep": [[[[HOSTILE]]]]}).encode()
     letters.add(browsing.record(3, letters.clock(), id=HOSTILE_ID, error=HOSTILE, error_type=HOSTILE, payload=hostile))
     root = letters.client
-    known = {"id": "plan's", "payload": {"a": 1}, "error": HOSTILE, "attempts": HOSTILE, HOSTILE: HOSTILE, "reason": HOSTILE}
+    known = {
+        "id": "plan's",
+        "payload": {"a": 1},
+        "error": HOSTILE,
+        "attempts": HOSTILE,
+        HOSTILE: HOSTILE,
+        "reason": HOSTILE,
+    }
     root.lpush(f"dlq:{QUEUE}", json.dumps(known), b"no JSON: " + HOSTILE.encode(), b"\xff\x00\xfe")
     letters.adopt(QUEUE)
     letters.add(browsing.record(5, letters.clock(), replays=5, payload=b"\x00\x01binary"))
@@ -72,7 +82,9 @@ def test_no_text_of_a_letter_becomes_markup(pages: tuple[Site, dict[str, str]], 
     page.on("dialog", lambda dialog: site.complaints.append(dialog.message))
     for name, path in every.items():
         page.goto(path)
-        assert page.evaluate("[document.scripts.length, document.images.length, document.querySelectorAll('style, [style]').length]") == [1, 0, 0], name
+        assert page.evaluate(
+            "[document.scripts.length, document.images.length, document.querySelectorAll('style, [style]').length]"
+        ) == [1, 0, 0], name
         assert page.title().endswith("· Dead letters"), name
     page.goto(every["letter"])
     expect(page.get_by_text("<img src=x onerror=").first).to_be_visible()
@@ -103,7 +115,7 @@ def test_nothing_sticks_out_on_a_phone(pages: tuple[Site, dict[str, str]]) -> No
     for name, path in every.items():
         page.goto(path)
         width = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
-        cut = page.evaluate("[...document.querySelectorAll('main a, main button, main input')].filter(one => one.getBoundingClientRect().right > 361).length")
+        cut = page.evaluate(BEYOND)
         if width > 360 or cut:
             wide[name] = (width, cut)
     assert wide == {}
@@ -123,7 +135,9 @@ def test_every_page_has_the_strict_policy_and_is_kept_nowhere(pages: tuple[Site,
         assert headers["x-content-type-options"] == "nosniff", name
 
 
-def test_a_form_without_the_sessions_token_or_from_elsewhere_is_refused(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_a_form_without_the_sessions_token_or_from_elsewhere_is_refused(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     (one,) = browsing.seed(letters, 1)
     site = serve()
     page = site.open("operator", f"/ui/queues/{QUEUE}")
@@ -144,18 +158,86 @@ def test_a_form_without_the_sessions_token_or_from_elsewhere_is_refused(serve: C
     assert site.waiting() == [one.payload]
 
 
+@pytest.mark.parametrize(
+    ("role", "path", "form", "status", "said"),
+    [
+        ("viewer", "retry", {"id": "ID"}, 403, "This needs the role operator"),
+        ("viewer", "bulk", {"action": "remove", "error": "e"}, 403, "This needs the role operator"),
+        ("operator", "purge", {"id": "ID"}, 403, "This needs the role admin"),
+        ("operator", "retry", {"id": "ID", "force": "1"}, 403, "Forcing a letter needs the role admin"),
+        (
+            "operator",
+            "bulk",
+            {"action": "retry", "matched": "1", "counted": "2027-01-01"},
+            403,
+            "Everything at once needs",
+        ),
+        (
+            "operator",
+            "bulk",
+            {"action": "retry", "error": "e", "matched": "1", "force": "1"},
+            403,
+            "Forcing letters needs",
+        ),
+        (
+            "operator",
+            "bulk",
+            {"action": "purge", "error": "e", "matched": "1", "counted": "2027-01-01"},
+            422,
+            "retried or removed",
+        ),
+        ("operator", "bulk", {"action": "retry", "error": "e"}, 422, "it has not been counted yet"),
+        (
+            "admin",
+            "bulk",
+            {"action": "retry", "matched": "101", "counted": "2027-01-01", "confirm": "1"},
+            422,
+            "type 101 or",
+        ),
+        ("admin", "bulk", {"action": "retry", "matched": "1", "counted": "2027-01-01", "rate": "501"}, 422, "rate 501"),
+        ("admin", "retry", {"id": "ID", "kind": "json", "payload": "{"}, 422, "line 1, column 2"),
+        ("admin", "retry", {"id": "ID", "kind": "json", "payload": '"' + 300_000 * "x" + '"'}, 422, "262,144 at most"),
+        ("admin", "retry", {"id": "ID", "kind": "json", "payload": "SAME"}, 422, "the payload is the same"),
+        ("admin", "retry", {"id": "ID", "seen": "0" * 40}, 409, "It is not the letter that you opened"),
+        ("admin", "retry", {"id": "nobody"}, 404, "No such letter here"),
+        ("admin", "retry", {"id": "\u2603"}, 404, "No letter has such a name"),
+    ],
+)
+def test_what_has_no_button_is_refused_all_the_same(
+    serve: Callable[..., Site], letters: DeadLetters, role: str, path: str, form: dict[str, str], status: int, said: str
+) -> None:
+    (one,) = browsing.seed(letters, 1, replays=5 if "force" in form else 0)
+    page = serve().open(role)
+    token = page.locator("input[name=csrf_token]").first.input_value()
+    real = {"ID": one.id, "SAME": json.dumps(json.loads(one.payload))}
+    filled = {name: real.get(value, value) for name, value in form.items()}
+    answer = page.request.post(f"/ui/queues/{QUEUE}/{path}", form={**filled, "csrf_token": token}, max_redirects=0)
+    assert (answer.status, said in html.unescape(answer.text())) == (status, True)
+    assert letters.stats(QUEUE).depth == 1
+
+
 def test_the_session_is_a_cookie_that_no_script_and_no_other_site_gets(serve: Callable[..., Site]) -> None:
     site = serve()
     page = site.open("viewer")
     (cookie,) = page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"], cookie["secure"]) == ("dlq_session", True, "Strict", False)
-    away = page.request.post("/ui/login", form={"token": "viewer"}, headers={"Host": "dlq.example", "Cookie": ""}, max_redirects=0)
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"], cookie["secure"]) == (
+        "dlq_session",
+        True,
+        "Strict",
+        False,
+    )
+    away = page.request.post(
+        "/ui/login", form={"token": "viewer"}, headers={"Host": "dlq.example", "Cookie": ""}, max_redirects=0
+    )
     assert "Secure" in away.headers["set-cookie"]
     page.get_by_role("button", name="Log out").click()
     assert page.context.cookies() == []
 
 
-@pytest.mark.parametrize("onward", ["//evil.example/ui/", "https://evil.example/ui/", "/ui/\\\\evil.example", "/api/v1/admin/dlq", "/ui/../api"])
+@pytest.mark.parametrize(
+    "onward",
+    ["//evil.example/ui/", "https://evil.example/ui/", "/ui/\\\\evil.example", "/api/v1/admin/dlq", "/ui/../api"],
+)
 def test_the_login_leads_nowhere_else(serve: Callable[..., Site], onward: str) -> None:
     site = serve()
     page = site.open()
@@ -163,7 +245,9 @@ def test_the_login_leads_nowhere_else(serve: Callable[..., Site], onward: str) -
     assert answer.headers["location"] == "/ui/"
 
 
-def test_a_wrong_token_is_told_and_the_right_one_leads_to_what_was_asked_for(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_a_wrong_token_is_told_and_the_right_one_leads_to_what_was_asked_for(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     site = serve()
     page = site.open(path=f"/ui/queues/{QUEUE}?order=oldest")
     page.get_by_label("Token").fill("guess")
@@ -174,7 +258,9 @@ def test_a_wrong_token_is_told_and_the_right_one_leads_to_what_was_asked_for(ser
     expect(page).to_have_url(f"{site.url}/ui/queues/{QUEUE}?order=oldest")
 
 
-def test_without_tokens_the_page_is_locals_and_asks_for_nothing(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_without_tokens_the_page_is_locals_and_asks_for_nothing(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     (one,) = browsing.seed(letters, 1)
     site = serve(tokens=False)
     page = site.open(path="/")
@@ -185,7 +271,9 @@ def test_without_tokens_the_page_is_locals_and_asks_for_nothing(serve: Callable[
     expect(page.get_by_role("status")).to_contain_text("was sent back")
 
 
-def test_somebody_limited_to_queues_sees_no_other(letters: DeadLetters, serve: Callable[..., Site], tmp_path: Path) -> None:
+def test_somebody_limited_to_queues_sees_no_other(
+    letters: DeadLetters, serve: Callable[..., Site], tmp_path: Path
+) -> None:
     browsing.seed(letters, 1)
     letters.add(Record(queue=OTHER, payload=b"{}", id="theirs"))
     letters.remove(OTHER, "theirs", by="somebody")

@@ -69,7 +69,7 @@ def list_letters(request: Request, who: Who, asked: Annotated[Listing, Query()])
 
 
 @router.post(
-    "/{id:path}/retry",
+    "/{id}/retry",
     operation_id="retryLetter",
     summary="Send it back to its queue",
     dependencies=[require("operator")],
@@ -94,7 +94,7 @@ def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited,
 
 
 @router.post(
-    "/{id:path}/restore",
+    "/{id}/restore",
     operation_id="restoreLetter",
     summary="Bring it back from the trash",
     dependencies=[require("operator")],
@@ -110,7 +110,7 @@ def restore_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Why
 
 
 @router.post(
-    "/{id:path}/purge",
+    "/{id}/purge",
     operation_id="purgeLetter",
     summary="Take it out of the trash for good",
     dependencies=[require("admin")],
@@ -126,7 +126,7 @@ def purge_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Why) 
 
 
 @router.get(
-    "/{id:path}",
+    "/{id}",
     operation_id="getLetter",
     summary="One letter, in the queue or in the trash",
     dependencies=[require("viewer")],
@@ -148,7 +148,7 @@ def get_letter(request: Request, who: Who, queue: QueueAsked, id: Id) -> Respons
 
 
 @router.delete(
-    "/{id:path}",
+    "/{id}",
     operation_id="removeLetter",
     summary="Move it to the trash",
     dependencies=[require("operator")],

@@ -11,15 +11,18 @@ from starlette.responses import JSONResponse, Response
 
 from ...errors import Conflict, Unknown
 from ...letter import Letter
+from ..asked import Who
 from ..auth import Principal, require
 from ..problems import Problem
 from . import payloads
 from .asked import Asked
 from .reading import row, snapshot
 from .render import page, paths, redirect
-from .route import Form, Id, PageRoute, Queue, Who, id_of
+from .route import Form, Id, PageRoute, Queue, id_of
 
-EDITABLE = 640 * 1024  # bytes as a form sends them, under the guard's 1 MiB; a payload that is longer laid out is edited as it came
+EDITABLE = (
+    640 * 1024
+)  # bytes as a form sends them, under the guard's 1 MiB; a payload that is longer laid out is edited as it came
 
 router = APIRouter(prefix="/ui/queues/{queue}", route_class=PageRoute, include_in_schema=False)
 OPERATOR = [require("operator")]
