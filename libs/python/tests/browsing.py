@@ -92,7 +92,12 @@ class Site:
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         # what a status of 4xx or 5xx makes Chromium say of the page itself is no complaint
-        page.on("console", lambda one: one.type in ("error", "warning") and "status of" not in one.text and self.complaints.append(one.text))
+        page.on(
+            "console",
+            lambda one: (
+                one.type in ("error", "warning") and "status of" not in one.text and self.complaints.append(one.text)
+            ),
+        )
         page.goto(path)
         if role:
             page.get_by_label("Token").fill(role)
@@ -134,7 +139,12 @@ def identity(of: str) -> str:
 
 FAILURES = (
     ("TimeoutError", "livekit did not answer within 30 s (room {room})", 3, "exhausted"),
-    ("OperationalError", 'connection to "dashboard-db" failed: FATAL: too many connections for role "rooms" (pid {pid})', 3, "exhausted"),
+    (
+        "OperationalError",
+        'connection to "dashboard-db" failed: FATAL: too many connections for role "rooms" (pid {pid})',
+        3,
+        "exhausted",
+    ),
     ("ValidationError", "max_participants: {room} is greater than 50", 1, "rejected"),
     ("TimeoutError", "livekit did not answer within 30 s (room {room})", 3, "exhausted"),
     ("HTTPStatusError", "POST /v1/rooms: 502 Bad Gateway after {pid} ms", 3, "exhausted"),

@@ -15,7 +15,10 @@ from playwright.sync_api import expect
 
 from auralink_shared.dlq import DeadLetters
 
-def test_an_operator_edits_a_letter_sends_it_and_finds_it_in_the_audit(serve: Callable[..., Site], letters: DeadLetters) -> None:
+
+def test_an_operator_edits_a_letter_sends_it_and_finds_it_in_the_audit(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     browsing.seed(letters, 3)
     site = serve()
     page = site.open("operator")
@@ -42,7 +45,9 @@ def test_an_operator_edits_a_letter_sends_it_and_finds_it_in_the_audit(serve: Ca
     expect(page.get_by_role("region", name="History")).to_contain_text("otto")
 
 
-def test_many_are_counted_first_confirmed_by_typing_and_watched_to_the_end(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_many_are_counted_first_confirmed_by_typing_and_watched_to_the_end(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     records = browsing.seed(letters, 105, error="no room", error_type="TimeoutError")
     browsing.seed(letters, 2, OTHER)
     site = serve()
@@ -155,7 +160,9 @@ def test_everything_can_be_done_by_keys(serve: Callable[..., Site], letters: Dea
     assert site.waiting() == [records[0].payload]
 
 
-def test_without_a_script_letters_are_sent_edited_and_jobs_run(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_without_a_script_letters_are_sent_edited_and_jobs_run(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     records = browsing.seed(letters, 9)
     site = serve()
     page = site.open("operator", f"/ui/queues/{QUEUE}?error=livekit", java_script_enabled=False)
@@ -209,7 +216,9 @@ def test_a_quarantined_letter_is_an_admins_to_force(serve: Callable[..., Site], 
     assert site.waiting() == [one.payload]
 
 
-def test_a_conflict_shows_what_has_changed_and_keeps_what_was_typed(serve: Callable[..., Site], letters: DeadLetters, clock: Any) -> None:
+def test_a_conflict_shows_what_has_changed_and_keeps_what_was_typed(
+    serve: Callable[..., Site], letters: DeadLetters, clock: Any
+) -> None:
     (one,) = browsing.seed(letters, 1)
     site = serve()
     page = site.open("operator", f"/ui/queues/{QUEUE}/edit?id={one.id}")
@@ -233,7 +242,9 @@ def test_a_conflict_shows_what_has_changed_and_keeps_what_was_typed(serve: Calla
     expect(page.get_by_role("status")).to_contain_text("The new payload was sent")
 
 
-def test_a_typing_mistake_in_json_is_told_where_it_is_and_nothing_is_sent(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_a_typing_mistake_in_json_is_told_where_it_is_and_nothing_is_sent(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     (one,) = browsing.seed(letters, 1)
     site = serve()
     page = site.open("operator", f"/ui/queues/{QUEUE}/edit?id={one.id}")

@@ -52,7 +52,14 @@ def pages(serve: Callable[..., Site], letters: DeadLetters) -> tuple[Site, dict[
     hostile = json.dumps({HOSTILE: HOSTILE, "long": "x" * 5000, "deep": [[[[HOSTILE]]]]}).encode()
     letters.add(browsing.record(3, letters.clock(), id=HOSTILE_ID, error=HOSTILE, error_type=HOSTILE, payload=hostile))
     root = letters.client
-    known = {"id": "plan's", "payload": {"a": 1}, "error": HOSTILE, "attempts": HOSTILE, HOSTILE: HOSTILE, "reason": HOSTILE}
+    known = {
+        "id": "plan's",
+        "payload": {"a": 1},
+        "error": HOSTILE,
+        "attempts": HOSTILE,
+        HOSTILE: HOSTILE,
+        "reason": HOSTILE,
+    }
     root.lpush(f"dlq:{QUEUE}", json.dumps(known), b"no JSON: " + HOSTILE.encode(), b"\xff\x00\xfe")
     letters.adopt(QUEUE)
     letters.add(browsing.record(5, letters.clock(), replays=5, payload=b"\x00\x01binary"))
@@ -72,7 +79,9 @@ def test_no_text_of_a_letter_becomes_markup(pages: tuple[Site, dict[str, str]], 
     page.on("dialog", lambda dialog: site.complaints.append(dialog.message))
     for name, path in every.items():
         page.goto(path)
-        assert page.evaluate("[document.scripts.length, document.images.length, document.querySelectorAll('style, [style]').length]") == [1, 0, 0], name
+        assert page.evaluate(
+            "[document.scripts.length, document.images.length, document.querySelectorAll('style, [style]').length]"
+        ) == [1, 0, 0], name
         assert page.title().endswith("· Dead letters"), name
     page.goto(every["letter"])
     expect(page.get_by_text("<img src=x onerror=").first).to_be_visible()
@@ -103,7 +112,9 @@ def test_nothing_sticks_out_on_a_phone(pages: tuple[Site, dict[str, str]]) -> No
     for name, path in every.items():
         page.goto(path)
         width = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
-        cut = page.evaluate("[...document.querySelectorAll('main a, main button, main input')].filter(one => one.getBoundingClientRect().right > 361).length")
+        cut = page.evaluate(
+            "[...document.querySelectorAll('main a, main button, main input')].filter(one => one.getBoundingClientRect().right > 361).length"
+        )
         if width > 360 or cut:
             wide[name] = (width, cut)
     assert wide == {}
@@ -123,7 +134,9 @@ def test_every_page_has_the_strict_policy_and_is_kept_nowhere(pages: tuple[Site,
         assert headers["x-content-type-options"] == "nosniff", name
 
 
-def test_a_form_without_the_sessions_token_or_from_elsewhere_is_refused(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_a_form_without_the_sessions_token_or_from_elsewhere_is_refused(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     (one,) = browsing.seed(letters, 1)
     site = serve()
     page = site.open("operator", f"/ui/queues/{QUEUE}")
@@ -148,14 +161,24 @@ def test_the_session_is_a_cookie_that_no_script_and_no_other_site_gets(serve: Ca
     site = serve()
     page = site.open("viewer")
     (cookie,) = page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"], cookie["secure"]) == ("dlq_session", True, "Strict", False)
-    away = page.request.post("/ui/login", form={"token": "viewer"}, headers={"Host": "dlq.example", "Cookie": ""}, max_redirects=0)
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"], cookie["secure"]) == (
+        "dlq_session",
+        True,
+        "Strict",
+        False,
+    )
+    away = page.request.post(
+        "/ui/login", form={"token": "viewer"}, headers={"Host": "dlq.example", "Cookie": ""}, max_redirects=0
+    )
     assert "Secure" in away.headers["set-cookie"]
     page.get_by_role("button", name="Log out").click()
     assert page.context.cookies() == []
 
 
-@pytest.mark.parametrize("onward", ["//evil.example/ui/", "https://evil.example/ui/", "/ui/\\\\evil.example", "/api/v1/admin/dlq", "/ui/../api"])
+@pytest.mark.parametrize(
+    "onward",
+    ["//evil.example/ui/", "https://evil.example/ui/", "/ui/\\\\evil.example", "/api/v1/admin/dlq", "/ui/../api"],
+)
 def test_the_login_leads_nowhere_else(serve: Callable[..., Site], onward: str) -> None:
     site = serve()
     page = site.open()
@@ -163,7 +186,9 @@ def test_the_login_leads_nowhere_else(serve: Callable[..., Site], onward: str) -
     assert answer.headers["location"] == "/ui/"
 
 
-def test_a_wrong_token_is_told_and_the_right_one_leads_to_what_was_asked_for(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_a_wrong_token_is_told_and_the_right_one_leads_to_what_was_asked_for(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     site = serve()
     page = site.open(path=f"/ui/queues/{QUEUE}?order=oldest")
     page.get_by_label("Token").fill("guess")
@@ -174,7 +199,9 @@ def test_a_wrong_token_is_told_and_the_right_one_leads_to_what_was_asked_for(ser
     expect(page).to_have_url(f"{site.url}/ui/queues/{QUEUE}?order=oldest")
 
 
-def test_without_tokens_the_page_is_locals_and_asks_for_nothing(serve: Callable[..., Site], letters: DeadLetters) -> None:
+def test_without_tokens_the_page_is_locals_and_asks_for_nothing(
+    serve: Callable[..., Site], letters: DeadLetters
+) -> None:
     (one,) = browsing.seed(letters, 1)
     site = serve(tokens=False)
     page = site.open(path="/")
@@ -185,7 +212,9 @@ def test_without_tokens_the_page_is_locals_and_asks_for_nothing(serve: Callable[
     expect(page.get_by_role("status")).to_contain_text("was sent back")
 
 
-def test_somebody_limited_to_queues_sees_no_other(letters: DeadLetters, serve: Callable[..., Site], tmp_path: Path) -> None:
+def test_somebody_limited_to_queues_sees_no_other(
+    letters: DeadLetters, serve: Callable[..., Site], tmp_path: Path
+) -> None:
     browsing.seed(letters, 1)
     letters.add(Record(queue=OTHER, payload=b"{}", id="theirs"))
     letters.remove(OTHER, "theirs", by="somebody")

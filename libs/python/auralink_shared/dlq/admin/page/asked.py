@@ -50,7 +50,9 @@ class Asked:
                 asked = replace(asked, **{name: reader(value)})
             except (ValueError, OverflowError) as error:
                 raise Problem(
-                    422, "invalid", f"The filter can't be read: {_NAMES.get(name, name)} {value[:100]!r} is not {_WANTED[name]}."
+                    422,
+                    "invalid",
+                    f"The filter can't be read: {_NAMES.get(name, name)} {value[:100]!r} is not {_WANTED[name]}.",
                 ) from error
         return asked
 
@@ -92,7 +94,9 @@ class Asked:
         for name in self.conditions:
             value = getattr(self, name)
             shown = words.utc(value) if name in ("since", "until") else _SHOWN.get(value, str(value))
-            found.append((_NAMES[name], shown, href(**replace(self, **{name: getattr(Asked, name)}).query) if href else ""))
+            found.append(
+                (_NAMES[name], shown, href(**replace(self, **{name: getattr(Asked, name)}).query) if href else "")
+            )
         return found
 
 

@@ -19,7 +19,9 @@ from .reading import row, snapshot
 from .render import page, paths, redirect
 from .route import Form, Id, PageRoute, Queue, Who, id_of
 
-EDITABLE = 640 * 1024  # bytes as a form sends them, under the guard's 1 MiB; a payload that is longer laid out is edited as it came
+EDITABLE = (
+    640 * 1024
+)  # bytes as a form sends them, under the guard's 1 MiB; a payload that is longer laid out is edited as it came
 
 router = APIRouter(prefix="/ui/queues/{queue}", route_class=PageRoute, include_in_schema=False)
 OPERATOR = [require("operator")]

@@ -72,7 +72,14 @@ def jobs(request: Request, who: Who) -> Response:
 def watch(request: Request, who: Who, job: JobId) -> Response:
     """How far it is."""
     found = _job(request, who, job)
-    return page(request, "job.html", job=found, chips=Asked.of(found.filter).chips(), section="Jobs", **_progress(request, found))
+    return page(
+        request,
+        "job.html",
+        job=found,
+        chips=Asked.of(found.filter).chips(),
+        section="Jobs",
+        **_progress(request, found),
+    )
 
 
 @router.get("/jobs/{job}/progress", dependencies=[require("viewer")])
@@ -144,7 +151,8 @@ def _progress(request: Request, job: Job) -> dict[str, Any]:
     passed = max(0.0, (job.ended or request.app.state.letters.clock()) - job.started)
     left = (job.matched - job.done) * passed / job.done if job.done else 0.0
     said = {
-        "running": f"{job.done:,} of {job.matched:,}" + (f", about {words.span(left)} left" if job.done and left >= 1 else ""),
+        "running": f"{job.done:,} of {job.matched:,}"
+        + (f", about {words.span(left)} left" if job.done and left >= 1 else ""),
         "done": f"All {job.done:,} were tried, in {words.span(passed)}.",
         "cancelled": f"Stopped after {job.done:,}; the others are where they were.",
         "failed": f"It broke off after {job.done:,}; the others are where they were. Begin again for the rest.",

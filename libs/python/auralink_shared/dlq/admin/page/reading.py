@@ -46,7 +46,12 @@ def letters(request: Request, who: Who, queue: Queue) -> Response:
     at, of = paths(request)
     stats = stats_of(request, queue)
     found = state.letters.list(
-        queue, limit=LIMIT, cursor=asked.cursor, order=asked.order, place=asked.place, only=state.view.only(asked.only, who)
+        queue,
+        limit=LIMIT,
+        cursor=asked.cursor,
+        order=asked.order,
+        place=asked.place,
+        only=state.view.only(asked.only, who),
     )
     return page(
         request,
@@ -114,7 +119,9 @@ def payload(request: Request, who: Who, queue: Queue, id: Id) -> Response:
     found: Letter = request.app.state.letters.get(queue, id)
     octets = payload_of(request, found, who) or b""
     name = "json" if payloads.view(octets).kind == "json" else "bin"
-    headers = {"content-disposition": f'attachment; filename="{found.sha1[:12] if who.may(WHOLE) else "payload"}.{name}"'}
+    headers = {
+        "content-disposition": f'attachment; filename="{found.sha1[:12] if who.may(WHOLE) else "payload"}.{name}"'
+    }
     return Response(octets, media_type="application/octet-stream", headers=headers)
 
 
@@ -146,7 +153,9 @@ def audit(
 def row(request: Request, letter: Letter, who: Principal) -> Mapping[str, Any]:
     """What templates ask of a letter, as this principal may see it."""
     letters = request.app.state.letters
-    said = seen(request, {"error": letter.error, "error_type": letter.error_type, "reason": letter.fields.get("reason")}, who)
+    said = seen(
+        request, {"error": letter.error, "error_type": letter.error_type, "reason": letter.fields.get("reason")}, who
+    )
     left = letter.age / 1e6 + letters.settings.of(letter.queue).retention_seconds
     retention = letters.settings.of(letter.queue).retention_seconds
     return {
@@ -184,7 +193,11 @@ def snapshot(letter: Letter) -> dict[str, str]:
     """What a conflict is explained by: a message that was sent back and died again has the same id and another story."""
     names = ("error_type", "error", "attempts", "last_attempt", "reason")
     said = {name: str(letter.fields.get(name, ""))[:500] for name in names}
-    return said | {"replays": str(letter.state.get("replays", 0)), "payload": hashlib.sha1(letter.payload or b"", usedforsecurity=False).hexdigest(), "place": letter.place}
+    return said | {
+        "replays": str(letter.state.get("replays", 0)),
+        "payload": hashlib.sha1(letter.payload or b"", usedforsecurity=False).hexdigest(),
+        "place": letter.place,
+    }
 
 
 def facts(request: Request, letter: Letter, who: Principal) -> list[tuple[str, str, str]]:

@@ -47,7 +47,10 @@ _templates = Environment(
 _templates.filters |= {
     name: getattr(words, name) for name in ("utc", "rfc3339", "local", "span", "ago", "count", "size")
 }
-_digests = {name: hashlib.sha1((FOLDER / "static" / name).read_bytes(), usedforsecurity=False).hexdigest()[:12] for name in FILES}
+_digests = {
+    name: hashlib.sha1((FOLDER / "static" / name).read_bytes(), usedforsecurity=False).hexdigest()[:12]
+    for name in FILES
+}
 
 
 def paths(request: Request) -> tuple[Callable[..., str], Callable[..., str]]:
@@ -120,5 +123,3 @@ def file(name: str, version: str | None) -> Response:
     """One of our own three files; what the page asks for by its digest never changes."""
     kept = "max-age=31536000, immutable" if version == _digests[name] else "no-cache"
     return Response((FOLDER / "static" / name).read_bytes(), media_type=FILES[name], headers={"cache-control": kept})
-
-

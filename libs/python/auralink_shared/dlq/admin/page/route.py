@@ -96,4 +96,3 @@ async def form_of(request: Request) -> dict[str, str]:
 Queue = Annotated[str, Depends(queue_of)]
 Id = Annotated[str, Depends(id_of)]
 Form = Annotated[dict[str, str], Depends(form_of)]
-
