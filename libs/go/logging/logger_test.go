@@ -113,7 +113,7 @@ type person struct {
 	Age      int       `json:"age,omitempty"`
 	Secret   string    `json:"-"`
 	Since    time.Time `json:"since,omitzero"`
-	inner    int
+	inner    func()    // not exported: nobody's
 	*address
 	Friend *person `json:"friend,omitempty"`
 }
@@ -129,7 +129,7 @@ func TestAnyValueIsShownOrSaysWhyNot(t *testing.T) {
 	self["self"] = self
 	list := []any{nil}
 	list[0] = list
-	ann := &person{Name: "ann", Password: "hunter2"}
+	ann := &person{Name: "ann", Password: "hunter2", inner: func() {}}
 	ann.Friend = ann
 	var none *failing
 	for _, one := range []struct {
@@ -178,7 +178,8 @@ func ptr[T any](v T) *T { return &v }
 func TestNothingThatIsGivenBreaksTheService(t *testing.T) {
 	w := logger(t, Options{SpanContext: func(context.Context) ([16]byte, [8]byte, bool) { panic("tracer") }})
 	var none *fs.PathError
-	w.Info(nil, "nil context", nil) //nolint:staticcheck // that is the point
+	//lint:ignore SA1012 that is the point
+	w.Info(nil, "nil context", nil)
 	w.Error(t.Context(), "typed nil", none, nil)
 	w.Error(t.Context(), "none", nil, nil)
 	w.Fatal(t.Context(), strings.Repeat("\xff\x00", 100_000), errors.New(strings.Repeat("e", 100_000)), map[string]any{
