@@ -25,6 +25,8 @@ from auralink_shared.dlq.letter import Filter
 from auralink_shared.dlq.record import payload_of
 from conftest import PASSWORD, QUEUE, ROOT, SETTINGS, Clock, Server
 
+pytestmark = pytest.mark.each_server
+
 
 def dead(id: str, payload: bytes = b"1", **more: Any) -> Record:
     return Record(QUEUE, payload, id=id, **more)
@@ -146,6 +148,17 @@ def test_retention_archives_before_it_lets_go(letters: DeadLetters, clock: Clock
     lines = [json.loads(line) for line in (tmp_path / "archive").read_text(encoding="utf-8").splitlines()]
     assert [line["id"] for line in lines] == ["0", "1", "2"]
     assert [one.id for one in letters.each(QUEUE)] == ["young"]
+
+
+def test_a_line_of_the_archive_that_a_crash_cut_off_spoils_no_other(
+    letters: DeadLetters, clock: Clock, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(b'{"queue":"rooms:cre')
+    letters.add(dead("1", created_at=clock.now - 31 * 86400))
+    letters.cleanup(QUEUE, archived=archive)
+    torn, line = archive.read_text(encoding="utf-8").splitlines()
+    assert (torn, json.loads(line)["id"]) == ('{"queue":"rooms:cre', "1")
 
 
 def test_every_change_is_in_the_audit_stream(letters: DeadLetters) -> None:

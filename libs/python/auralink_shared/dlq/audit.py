@@ -15,6 +15,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from ..logging.trace import ZEROS, current
 from . import scripts
 from .keys import AUDIT
 
@@ -62,6 +63,9 @@ class Audit:
         memory, what makes room must go on, and the log says who did it. An operation that raises leaves its entry
         `asked`, since nobody knows whether Redis did it.
         """
+        trace = current().trace_id
+        if trace != ZEROS:  # whose lines say more
+            more = {"trace_id": trace, **more}
         said = {"what": what, "queue": queue, "id": letter, "by": by}
         try:
             id = "" if bulk else self._write("", {**said, "result": ASKED, **more})

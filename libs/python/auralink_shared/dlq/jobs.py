@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import threading
@@ -134,7 +135,10 @@ class _Running:
     ) -> None:
         self.letters, self.job, self.steps, self.stop, self.beat = letters, job, steps, stop, beat
         self.progress, self.state, self.error = Progress(0), "running", ""
-        self.thread = threading.Thread(target=self._work, name=f"dead letter job {job.id}", daemon=True)
+        work = contextvars.copy_context()  # the audit names the trace that the job was started in
+        self.thread = threading.Thread(
+            target=work.run, args=(self._work,), name=f"dead letter job {job.id}", daemon=True
+        )
 
     def begin(self) -> None:
         self.thread.start()

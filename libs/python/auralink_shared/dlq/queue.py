@@ -312,6 +312,21 @@ class DeadLetters(Index):
         """
         return old.run(self, queue, by=by, archived=archived)
 
+    def give_back(self, queue: str, *, by: str) -> int:
+        """All letters of a queue out of the index and into the plan's list, as its writers would have pushed them; returns how many.
+
+        For going back to readers that know the list only. The next operation of this library takes them in again; replays and
+        quarantine are forgotten. A letter whose retry was cut off is finished first, and stays where that can't be.
+        """
+        self.sweep(queue, by=by)
+        self.adopt(queue)
+        moved = 0
+        with self.trail.asked("give back", queue, "", by) as asked, self._counted(queue, "remove"):
+            for letter in self.each(queue, order="newest", limit=100):
+                moved += self._run("giveback", queue, letter.id)
+            asked.more["letters"] = moved
+        return moved
+
     def forget(self, queue: str, place: str, oldest: int, ids: list[str]) -> int:
         """The letters of `place` that are older (microseconds), for good; `cleanup` alone asks for it. Returns how many."""
         with self._counted(queue, "cleanup"):
