@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import PASSWORD, ROOT, Server
 
 from auralink_shared.dlq import DeadLetters, Record
 from auralink_shared.dlq.letter import Filter
 from conftest import OTHER, QUEUE
-from servers import PASSWORD, ROOT, Server
 
 PROGRAM = str(Path(sys.executable).with_name("auralink-dlq"))
 CONTRACT = json.loads((ROOT / "rendered/local/contract/contract.json").read_text(encoding="utf-8")) | {
