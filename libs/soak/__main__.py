@@ -29,7 +29,7 @@ def main() -> int:
         program()
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             cells = _cells(options, Path(folder))
-    except (NoCompilerError, NoServerError) as missing:
+    except (NoCompilerError, NoServerError, subprocess.CalledProcessError) as missing:
         print(missing, file=sys.stderr)
         return 2
     text = report.tables(cells)
