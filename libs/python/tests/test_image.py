@@ -162,4 +162,4 @@ def test_the_rendered_cleanup_runs_in_a_read_only_root(image: Image, server: Ser
         DLQ_REDIS_PASSWORD=PASSWORD,
     )
     assert code == 0, said
-    assert f"{QUEUE}: 0 letters past their retention, 0 out of the trash\n" in said
+    assert f"{QUEUE}: 0 letters past retention, 0 out of the trash\n" in said
