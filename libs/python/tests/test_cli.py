@@ -451,7 +451,7 @@ def test_a_cluster_is_asked_like_one_redis(nodes: Nodes, tmp_path: Path, run: Ru
     nodes.flush()
     letters = DeadLetters(nodes.connect(), settings=Settings.from_contract(CONTRACT))
     filled(letters, 3)
-    cluster = {"DLQ_REDIS_URL": f"redis://dlq@127.0.0.1:{nodes.ports[0]}/0", "DLQ_REDIS_CLUSTER": "1"}
+    cluster = {"DLQ_REDIS_URL": f"redis://dlq@127.0.0.1:{nodes.nodes[0].port}/0", "DLQ_REDIS_CLUSTER": "1"}
     assert [row[0] for row in rows(run("list", QUEUE, **cluster).stdout)] == ["2", "1", "0"]
     run("retry", QUEUE, "0", **cluster)
     assert queued(letters) == [b'{"n":0}']
