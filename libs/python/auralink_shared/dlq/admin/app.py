@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
 from fastapi import FastAPI
 
 from ...logging.logger import StructuredLogger
 from ...logging.web import ASGIMiddleware
 from .. import DeadLetters
-from . import page, probes, problems
+from ..jobs import Jobs
+from . import bulk, describe, overview, page, probes, problems
+from . import letters as one
 from .auth import Tokens
 from .guard import Guard
 from .limits import Buckets, Limits
+from .view import View
 
-ROUTERS = (probes.router, page.router)
+# In this order: `/queues` comes before a letter of that id, which is asked for with a character percent-encoded (%71ueues).
+ROUTERS = (probes.router, probes.description, bulk.router, overview.router, one.router, page.router)
 
 
 def create_app(
@@ -29,7 +37,14 @@ def create_app(
     """
     if tokens is None and not loopback:
         raise ValueError("an API without tokens serves loopback only")
-    app = FastAPI(title="Dead letters", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await to_thread.run_sync(app.state.jobs.close)  # they say that they were stopped, and are not lost
+
+    # no page of its own for the documentation: it would come from a CDN
+    app = FastAPI(title="Dead letters", version="1", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     # include_router() has been lazy since 0.165 or so, and a route then can't be asked for its role
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
@@ -39,8 +54,10 @@ def create_app(
     app.state.principals = Buckets(limits.rate, limits.burst)
     app.state.anyone = Buckets(limits.rate, limits.burst)
     app.state.failures = Buckets(limits.failure_rate, limits.failure_burst)
+    app.state.jobs, app.state.view = Jobs(letters), View()
     app.state.page_problem = page.problem
     problems.install(app)
+    describe.install(app)
     app.add_middleware(Guard)
     app.add_middleware(ASGIMiddleware, logger=StructuredLogger("dlq-api"))  # outermost: its line has the last word
     return app

@@ -85,3 +85,46 @@ def install(app: FastAPI) -> None:
 
     for kind in (Problem, errors.DeadLetterError, RedisError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
+
+
+_SAID = {
+    400: "A body that is no form",
+    401: "No known token",
+    403: "The role or the queues of the token don't allow it, or the API is read-only",
+    404: "Not there",
+    405: "Not with this method",
+    408: "The body did not come in time",
+    409: "Not as things are; `type` says why",
+    413: "Too large",
+    415: "A body of another type",
+    422: "The request can't be read; `errors` says where",
+    429: "Too many requests; Retry-After says when to come back",
+    500: "A fault of ours; the log says more under `trace_id`",
+    503: "Redis did not do it",
+}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457",
+    "required": ["type", "title", "status", "detail", "trace_id"],
+    "properties": {
+        "type": {"type": "string", "description": f"{TYPE}KIND, by which programs tell problems apart"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["at", "what"],
+                "properties": {"at": {"type": "array", "items": {"type": "string"}}, "what": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def said(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems that a route may answer with, for its documentation."""
+    content = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _SAID[status], "content": content} for status in statuses}

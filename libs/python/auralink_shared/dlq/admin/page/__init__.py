@@ -1,15 +1,18 @@
-"""The operators' page, under /ui/."""
+"""The operators' page, under /ui/: the same operations, roles and guard as the API, for people.
+
+Server-rendered. Without a script everything works but live progress and the live difference; no text of a letter ever
+becomes markup.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from fastapi import APIRouter
 
-from ..problems import Problem
+from . import changing, many, reading, session
+from .route import problem
 
-router = APIRouter(prefix="/ui")
+router = APIRouter()
+for part in (session, reading, changing, many):
+    router.routes.extend(part.router.routes)
 
-
-def problem(request: Request, problem: Problem) -> Response | None:
-    """How the page shows a problem, one of the guard's too (nobody has signed in: 401); None leaves it as JSON."""
-    return None
+__all__ = ["problem", "router"]
