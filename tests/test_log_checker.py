@@ -180,8 +180,8 @@ def test_the_column_is_that_of_the_captured_line() -> None:
 @pytest.mark.parametrize(
     ("captured", "skewed"),
     [
-        ("2026-03-02T10:00:59.9Z", False),
-        ("2026-03-02T10:01:00.1Z", True),
+        ("2026-03-02T10:01:00.9Z", False),
+        ("2026-03-02T10:01:01.1Z", True),
         ("2026-03-02T09:58:59.9Z", True),
         ("2026-03-02T12:00:00.1+02:00", False),
         ("2026-03-02T10:00:00.1+02:00", True),

@@ -65,7 +65,7 @@ def test_a_stream_that_conforms_says_so_and_ends_with_0(run: Run) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out == (
         "3 lines, 540 B; 3 conform (100 %)\n"
-        "not asked: logs/volume, no objective log_volume is known: name a profile, or --max volume=1GB\n"
+        "not asked: logs/volume, no objective log_volume (a contract alone has none: declare it, or --max volume=1GB)\n"
     )
 
 
