@@ -15,7 +15,7 @@ var sources embed.FS
 var scripts = map[string]*redis.Script{}
 
 // Of libs/lua what Go runs; the others are Python's.
-var scriptNames = []string{"add", "adopt", "get", "list", "push", "release", "remove", "retry", "settle", "take"}
+var scriptNames = []string{"add", "adopt", "audit", "get", "list", "push", "release", "remove", "retry", "settle", "take"}
 
 func init() {
 	for _, name := range scriptNames {

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import contract
-from . import levels, trace
+from . import levels
 from .background import Sink, behind
 from .entry import NO_FAILURE, Entry
 from .failure import failure
+from .trace import NOBODY, current
 from .writer import to
 
 Context = Mapping[str, Any] | None
@@ -101,10 +102,10 @@ class StructuredLogger:
         if self._bound:
             context = _merged(self._bound, context)
         try:
-            identity = trace.current()
+            identity = current()
             fields = NO_FAILURE if error is None else failure(error)
         except Exception:  # a tracer or an exception that fails itself
-            identity, fields = trace.Identity(), NO_FAILURE
+            identity, fields = NOBODY, NO_FAILURE
         if not self.writer.write(self.entry.line(level, message, context, identity, fields), level):
             self.entry.counts.dropped[level] += 1
 

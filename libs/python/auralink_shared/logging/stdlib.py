@@ -94,19 +94,20 @@ def setup(service_name: str, level: str = "INFO", **options: Any) -> StructuredL
     """
     logger = StructuredLogger(service_name, level, **options)
     root = logging.getLogger()
-    root.handlers[:] = [handler for handler in root.handlers if not _to_terminal(handler)]
+    root.handlers[:] = [handler for handler in root.handlers if not to_terminal(handler)]
     root.addHandler(ObsHandler(logger.entry, logger.writer))
     root.setLevel(logger.level)
-    for other in list(logging.Logger.manager.loggerDict.values()):
-        if isinstance(other, logging.Logger) and any(map(_to_terminal, other.handlers)):
-            other.handlers[:] = [handler for handler in other.handlers if not _to_terminal(handler)]
-            other.propagate = True
+    others = [other for other in logging.Logger.manager.loggerDict.values() if isinstance(other, logging.Logger)]
+    for other in [other for other in others if any(map(to_terminal, other.handlers))]:
+        other.handlers = [handler for handler in other.handlers if not to_terminal(handler)]  # two may share a list
+        other.propagate = True
     logging.captureWarnings(True)
     _hooks(logger)
     return logger
 
 
-def _to_terminal(handler: logging.Handler) -> bool:
+def to_terminal(handler: logging.Handler) -> bool:
+    """Whether a handler writes where our lines go, so that ours takes its place."""
     return isinstance(handler, ObsHandler) or (
         isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
     )
