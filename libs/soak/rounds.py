@@ -109,7 +109,7 @@ class Round:
                 raise RuntimeError("\n".join(self._idle()))
             self._revive()
             time.sleep(0.01)
-        until = time.monotonic() + self.chance.uniform(0, 0.8)
+        until = time.monotonic() + self.chance.uniform(0.2, 1.2)
         while time.monotonic() < until:
             self._revive()
             time.sleep(0.01)
