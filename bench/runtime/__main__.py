@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 
 from bench.processes import ROOT
 
-from . import dead_letters, loggers
+from . import conformance, dead_letters, loggers
 
 PAGE = ROOT / "docs" / "speed-runtime.md"
 
 SUBJECTS: Mapping[str, Callable[[bool], str]] = {
     "loggers": loggers.report,
     "dead-letters": dead_letters.report,
+    "conformance": conformance.report,
 }
 """What is measured, each in a module of its own: `report(quick)` gives its tables as Markdown, which stand in the page
 between `<!-- SUBJECT: begin -->` and `<!-- SUBJECT: end -->`. `quick` only shows that it runs."""

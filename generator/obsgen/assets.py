@@ -15,9 +15,5 @@ SCHEMAS = _shipped("schemas")
 UPSTREAM = _shipped("upstream")
 PACKS = _shipped("packs")
 LUA = _shipped("libs/lua")
-
-_INSTALLED = _PACKAGE / "libs" / "redaction.py"
-REDACTION = (
-    _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parents[1] / "libs/python/auralink_shared/logging/redaction.py"
-)
+REDACTION = _shipped("libs/python") / "auralink_shared" / "logging" / "redaction.py"
 """What the loggers redact by, so that what looks for credentials in their lines goes by the same patterns."""

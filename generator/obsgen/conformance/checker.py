@@ -29,6 +29,7 @@ SKEW = 60.0
 ZEROS = "0" * 32  # W3C's invalid trace id, which is what a line outside any trace has
 FAILED = frozenset({"ERROR", "FATAL"})
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
+_MILLISECONDS = {f"{number:03d}Z": number / 1000 for number in range(1000)}
 _TRACE = re.compile(r"[0-9a-f]{32}").fullmatch
 _SHARES = frozenset({"logs/no-trace"})  # a line may well belong to no request; only too many may not
 _MOST_SERVICES = 1000
@@ -73,6 +74,7 @@ class Checker:
         self.standard, self.source, self.now = standard, source, time.time()
         self.tally, self.spans = Tally(shown), dict[str, Span]()
         self._credentials = Credentials(log.redact)
+        self._possible = self._credentials.possible
         paths = {name: field.path for name, field in log.fields.items()}
         special = {path: name for name, path in paths.items() if name in SPECIAL}
         self._known = Known([paths[name] for name in log.required if name in paths], special, self._credentials)
@@ -112,8 +114,8 @@ class Checker:
         """
         self._text, self._number, self._captured, self._value, self._bad = text, number, captured, None, False
         tally = self.tally
-        tally.lines += 1
         size = len(text) + 1
+        tally.lines += 1
         tally.bytes += size
         if size > LINE:
             self._too_long(size)
@@ -122,7 +124,8 @@ class Checker:
                 value = _decode(text)
                 if value.__class__ is dict:
                     self._value = value
-                    self._object(value, text, size)
+                    self._object(value, text)
+                    self._forms(value, size)
                 else:
                     self._found(*strict.not_an_object(value))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -135,9 +138,9 @@ class Checker:
         words = f"{size:,} bytes" if size <= LONGEST else "more than a mebibyte"
         self._found("logs/size", f"longer than {LINE:,} bytes", f"cut it, or log less at once; this one has {words}")
 
-    def _object(self, value: Decoded, text: bytes, size: int) -> None:
-        texts = self._texts
-        texts.clear()
+    def _object(self, value: Decoded, text: bytes) -> None:
+        texts: list[str] = []
+        self._texts = texts
         self._explained = False
         keys = self._walk(self._top, value)
         # Every key has '":' behind it, and few texts do. Blanks before the colon would hide one: who writes them is found out by the
@@ -147,9 +150,8 @@ class Checker:
         if self._open:
             self._not_redacted()
         joined = "\n".join(texts)
-        if self._credentials.possible(joined) and self._credentials.text(joined) != joined:
+        if self._possible(joined) and self._credentials.text(joined) != joined:
             self._secret(value)
-        self._forms(value, size)
 
     def _walk(self, node: Node, value: Decoded) -> int:
         """Goes through an object and those below it; gives how many keys they have."""
@@ -157,11 +159,19 @@ class Checker:
         if plan is None:
             self._spaced = self._spaced or b" :" in self._text or b"\t:" in self._text
             plan = node.plan(value, f"{self.source}:{self._number}")
-        keys, texts, objects, rest, explains = plan
-        if texts is not None:
+        keys, texts, objects, rest, explains, plain = plan
+        if plain:
+            node.last, node.last_keys, node.last_texts = value, keys, texts(value) if texts else ()
+            self._texts += node.last_texts
+        elif texts is not None:
             self._texts += texts(value)
         for key, below in objects:
-            keys += self._walk(below, value[key])
+            item = value[key]
+            if item == below.last:
+                keys += below.last_keys
+                self._texts += below.last_texts
+            else:
+                keys += self._walk(below, item)
         if rest is not None:
             for finding in rest.findings:
                 self._found(*finding)
@@ -190,18 +200,12 @@ class Checker:
         """Fields whose form is more than a type; one of another type was told by its shape."""
         get = (value | self._dug(value) if self._deep else value).get
         level, service, trace, timestamp = get(self._level), get(self._service), get(self._trace), get(self._at)
-        if level.__class__ is str:
-            if level not in self._levels:
-                self._unknown_level(level)
-            if level in FAILED and not self._explained and self._explainable:
-                remedy = "add error, error_type, error_code or stack_trace"
-                self._found("logs/error-fields", f"{level} without any error field", remedy, self._level)
-        if service.__class__ is str:
-            expected = self._captured.service
-            if service != expected if expected else service not in self._services:
-                self._foreign(service, expected or ", ".join(sorted(self._services)))
-        else:
+        if level.__class__ is str and (level not in self._levels or level in FAILED):
+            self._level_of(level)
+        if service.__class__ is not str:
             service = ""
+        elif service not in self._services or self._captured.service not in (None, service):
+            self._foreign(service)
         if trace.__class__ is str:
             if trace == ZEROS:
                 self._found("logs/no-trace", *_NO_TRACE, self._trace)
@@ -209,9 +213,20 @@ class Checker:
                 fact = "a trace id that is not 32 lowercase hexadecimal digits"
                 self._found("logs/trace", fact, f"write it as W3C has it, not {self._short(trace)}", self._trace)
         if timestamp.__class__ is str:
-            at = self._time(timestamp)
-            if at is not None:
-                self._when(at, service, size)
+            part = _MILLISECONDS.get(timestamp[20:])
+            if part is None or timestamp[:20] != self._second:
+                part = self._another_second(timestamp)
+            if part is not None:
+                at = self._base + part
+                captured = self._captured.at
+                if at - (self.now if captured is None else captured) > SKEW or (captured and captured - at > SKEW):
+                    self._skewed(at, captured)
+                span = self.spans.get(service) or self._span(service, at)
+                span.bytes += size
+                if at > span.last:
+                    span.last = at
+                elif at < span.first:
+                    span.first = at
 
     def _dug(self, value: Decoded) -> Decoded:
         """What stands deeper than at the top, by the last key of its path."""
@@ -223,52 +238,45 @@ class Checker:
             found[key] = here
         return found
 
-    def _time(self, text: str) -> float | None:
-        """Seconds since 1970 of a timestamp of the standard's form; a second is worked out once."""
-        if _TIMESTAMP(text):
-            second = text[:19]
-            if second == self._second:
-                return self._base + int(text[20:23]) / 1000
+    def _another_second(self, text: str) -> float | None:
+        """Puts the second of a timestamp into `_second` and `_base`, and gives its fraction; None where it isn't of the standard's form."""
+        part = _MILLISECONDS.get(text[20:])
+        if part is not None and _TIMESTAMP(text):
             try:
-                self._base = datetime.fromisoformat(second).replace(tzinfo=UTC).timestamp()
+                self._base = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()
             except ValueError:  # a thirteenth month
-                self._second = ""
+                part = None
             else:
-                self._second = second
-                return self._base + int(text[20:23]) / 1000
+                self._second = text[:20]
+                return part
         fact = "a timestamp that is not of the form 2025-10-15T23:21:00.000Z"
         self._found("logs/timestamp", fact, f"write UTC with three fraction digits, not {self._short(text)}", self._at)
         return None
 
-    def _when(self, at: float, service: str, size: int) -> None:
-        captured = self._captured.at
-        if captured is not None:
-            if abs(at - captured) > SKEW:
-                word = "before" if at < captured else "after"
-                self._skewed(f"{word} that of its capture", abs(at - captured))
-        elif at - self.now > SKEW:
-            self._skewed("ahead of this machine's clock", at - self.now)
-        span = self.spans.get(service)
-        if span is None:
-            if len(self.spans) >= _MOST_SERVICES:
-                return
-            span = self.spans[service] = Span(at)
-        span.bytes += size
-        if at > span.last:
-            span.last = at
-        elif at < span.first:
-            span.first = at
+    def _span(self, service: str, at: float) -> Span:
+        if len(self.spans) >= _MOST_SERVICES:
+            service = ""
+        return self.spans.setdefault(service, Span(at))
 
-    def _skewed(self, how: str, seconds: float) -> None:
-        remedy = f"here by {lasting(seconds)}: write UTC, from a clock that is set"
+    def _skewed(self, at: float, captured: float | None) -> None:
+        seconds = at - (self.now if captured is None else captured)
+        how = f"{'before' if seconds < 0 else 'after'} that of its capture"
+        if captured is None:
+            how = "ahead of this machine's clock"
+        remedy = f"here by {lasting(abs(seconds))}: write UTC, from a clock that is set"
         self._found("logs/skew", f"its own time is more than {SKEW:g} s {how}", remedy, self._at)
 
-    def _unknown_level(self, level: str) -> None:
-        guess = did_you_mean(level.upper(), self._levels) or level.upper()
-        known = guess if guess in self._levels else f"one of {', '.join(self.standard.contract.logging.levels)}"
-        self._found("logs/level", f"no declared level is {self._short(level)}", f"write {known}", self._level)
+    def _level_of(self, level: str) -> None:
+        if level not in self._levels:
+            guess = did_you_mean(level.upper(), self._levels) or level.upper()
+            known = guess if guess in self._levels else f"one of {', '.join(self.standard.contract.logging.levels)}"
+            self._found("logs/level", f"no declared level is {self._short(level)}", f"write {known}", self._level)
+        if level in FAILED and not self._explained and self._explainable:
+            remedy = "add error, error_type, error_code or stack_trace"
+            self._found("logs/error-fields", f"{level} without any error field", remedy, self._level)
 
-    def _foreign(self, service: str, known: str) -> None:
+    def _foreign(self, service: str) -> None:
+        known = self._captured.service or ", ".join(sorted(self._services))
         fact = f"{self._short(service)} is not the service that writes here"
         self._found("logs/service", fact, f"write {known}" if known else "declare it under services", self._service)
 

@@ -39,6 +39,7 @@ func (d *DLQ) Add(ctx context.Context, message Message) (id string, err error) {
 		if spoolErr := d.spool.append(one); spoolErr != nil {
 			return "", fmt.Errorf("letter %s of %s: %w, and the spool: %w", one.ID, one.Queue, err, spoolErr)
 		}
+		d.wake()
 		return one.ID, nil
 	}
 	if err := failure(answer, one.Queue, one.ID); err != nil {
@@ -59,8 +60,7 @@ func (d *DLQ) store(ctx context.Context, k keys, one spooled) (string, error) {
 }
 
 // ReplaySpool gives Redis what the spool kept for it, and tells how many. It stops at Redis' first error, and returns
-// it. A letter whose id another one has by now is kept as ID~HASH. Every Add does it once Redis answers again; a
-// service calls it at its start, and now and then if it seldom adds.
+// it. A letter whose id another one has by now is kept as ID~HASH. It happens by itself.
 func (d *DLQ) ReplaySpool(ctx context.Context) (int, error) {
 	if d.spool == nil {
 		return 0, nil

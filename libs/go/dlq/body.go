@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"regexp"
-	"unicode/utf8"
 )
 
 // payloadOf gives what a retry gives back to the queue, as it stands in the body; nil where it holds none.
@@ -174,7 +173,7 @@ func (s *scanner) string() bool {
 // fieldsOf gives the body's fields, each as its JSON text; none where it is no JSON object.
 func fieldsOf(body []byte) map[string]json.RawMessage {
 	var fields map[string]json.RawMessage
-	if !utf8.Valid(body) || json.Unmarshal(body, &fields) != nil {
+	if json.Unmarshal(body, &fields) != nil {
 		return nil
 	}
 	return fields

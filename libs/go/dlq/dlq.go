@@ -33,14 +33,17 @@ type DLQ struct {
 	trace    func(context.Context) string
 	now      func() time.Time
 	counters counters
+	replays  replays
 }
 
 // Options are what New may be told; the zero value goes by the contract and has no spool.
 type Options struct {
 	// Settings: those of the contract by default.
 	Settings *Settings
-	// Spool takes letters while Redis doesn't. Without one, Add fails then.
-	Spool *Spool
+	// Spool takes letters while Redis doesn't. Without one, Add fails then. A goroutine brings them every SpoolEvery (5 s)
+	// for as long as any wait; Close ends it.
+	Spool      *Spool
+	SpoolEvery time.Duration
 	// Log says what operators did, and what could not be audited; slog.Default by default.
 	Log *slog.Logger
 	// TraceID finds the trace of a message that died; that of package logging by default.
@@ -68,10 +71,16 @@ func New(client redis.UniversalClient, options Options) (*DLQ, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &DLQ{
+	if options.SpoolEvery == 0 {
+		options.SpoolEvery = 5 * time.Second
+	}
+	d := &DLQ{
 		client: client, settings: *options.Settings, spool: options.Spool, log: options.Log, trace: options.TraceID,
 		now: options.Now, counters: counters{errors: map[[2]string]int64{}},
-	}, nil
+		replays: replays{every: options.SpoolEvery, closed: make(chan struct{})},
+	}
+	d.wake() // what an earlier process has left
+	return d, nil
 }
 
 // run asks a script about a queue's index. A Redis that doesn't know it yet gets its text.
@@ -104,20 +113,6 @@ func (d *DLQ) adopt(ctx context.Context, k keys) (int64, error) {
 		}
 	}
 	return taken, nil
-}
-
-// audit says what was done, in the log and in the stream. What happened has happened, even where the stream is refused.
-func (d *DLQ) audit(ctx context.Context, what, queue, id, by, result string, more ...string) {
-	ctx = context.WithoutCancel(ctx)
-	entry := append([]string{"what", what, "queue", queue, "id", id, "by", by, "result", result}, more...)
-	attributes := make([]slog.Attr, 0, len(entry)/2)
-	for at := 0; at < len(entry); at += 2 {
-		attributes = append(attributes, slog.String(entry[at], entry[at+1]))
-	}
-	d.log.LogAttrs(ctx, slog.LevelInfo, "dead letter", attributes...)
-	if err := d.client.XAdd(ctx, &redis.XAddArgs{Stream: Audit, Values: entry}).Err(); err != nil {
-		d.log.LogAttrs(ctx, slog.LevelError, "the audit stream took no entry", slog.Any("error", err))
-	}
 }
 
 // elsewhere tells whether queue and index may be in different slots, or shards: a script can't have keys of both.

@@ -211,7 +211,7 @@ func TestAClientKilledAfterAnyStepLeavesOneMessage(t *testing.T) {
 		places = append(places, node.root.Options().Addr)
 	}
 	for _, payload := range [][]byte{nil, []byte("edited")} {
-		for after := 1; after <= 4; after++ { // get, take, push, settle
+		for after := 1; after <= 6; after++ { // get, audit, take, push, settle, audit
 			id := fmt.Sprintf("%d%s", after, payload)
 			add(t, d, id, "whole")
 			mortal := redis.NewClusterClient(&redis.ClusterOptions{Addrs: places, Username: "dlq", Password: password})
@@ -227,7 +227,7 @@ func TestAClientKilledAfterAnyStepLeavesOneMessage(t *testing.T) {
 			}()
 			_ = mortal.Close()
 			err := d.Retry(t.Context(), queue, id, Act{Payload: payload})
-			if after == 4 {
+			if after >= 5 {
 				is(t, err, ErrUnknown)
 			} else {
 				must(t, err)

@@ -1,11 +1,11 @@
 package dlq
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +59,19 @@ func (l Letter) SHA1() string { return digest(l.Body) }
 // Payload is what a retry gives back to the queue; nil of a body that holds none.
 func (l Letter) Payload() []byte { return payloadOf(l.Body) }
 
+// What changes from one time to the next in an error's text: texts in quotes, UUIDs, hexadecimal and long numbers, other
+// numbers.
+var changing = regexp.MustCompile("(?i)\"[^\"\n]*\"|`[^`\n]*`|\\B'[^'\n]*'" +
+	`|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?:0x[0-9a-f]+|[0-9a-f]{8,})\b|[0-9]+`)
+
+// Fingerprint is the same of errors that differ only in ids, numbers and names: 12 hex digits, with which the SHA-1 of
+// type, line break and the text with `*` for what changes begins.
+func (l Letter) Fingerprint() string {
+	fields := fieldsOf(l.Body)
+	shape := shown(fields["error_type"]) + "\n" + changing.ReplaceAllLiteralString(shown(fields["error"]), "*")
+	return digest([]byte(shape))[:12]
+}
+
 // Pending tells whether a retry into another slot was begun and not settled.
 func (l Letter) Pending() bool { return l.State.Token != "" }
 
@@ -68,11 +81,12 @@ func (l Letter) Message() Message {
 	fields := fieldsOf(l.Body)
 	var m Message
 	for name, into := range map[string]any{
-		"id": &m.ID, "original_queue": &m.OriginalQueue, "error": &m.Error, "attempts": &m.Attempts, "reason": &m.Reason,
-		"error_type": &m.ErrorType, "trace_id": &m.TraceID, "replays": &m.Replays, "death": &m.Death,
+		"id": &m.ID, "original_queue": &m.OriginalQueue, "attempts": &m.Attempts, "reason": &m.Reason,
+		"trace_id": &m.TraceID, "replays": &m.Replays, "death": &m.Death,
 	} {
 		_ = json.Unmarshal(fields[name], into)
 	}
+	m.Error, m.ErrorType = shown(fields["error"]), shown(fields["error_type"])
 	m.FirstAttempt, m.LastAttempt = timeOf(fields["first_attempt"]), timeOf(fields["last_attempt"])
 	m.CreatedAt = timeOf(fields["created_at"])
 	m.Payload = l.Payload()
@@ -97,6 +111,7 @@ func timeOf(field json.RawMessage) time.Time {
 type Filter struct {
 	Error       string // part of error or error_type
 	Text        string // part of the whole body
+	Fingerprint string
 	MinAttempts int
 	Since       time.Time // inclusive, as is Until
 	Until       time.Time
@@ -118,6 +133,9 @@ func (f Filter) takes(letter Letter) bool {
 	if f.Text != "" && !contains(string(letter.Body), f.Text) {
 		return false
 	}
+	if f.Fingerprint != "" && letter.Fingerprint() != f.Fingerprint {
+		return false
+	}
 	return f.Match == nil || f.Match(letter)
 }
 
@@ -125,12 +143,13 @@ func contains(text, part string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
 }
 
+// shown is a field as text, whatever its type.
 func shown(field json.RawMessage) string {
 	var text string
-	if json.Unmarshal(field, &text) == nil {
+	if len(field) == 0 || json.Unmarshal(field, &text) == nil { // null is none
 		return text
 	}
-	return string(bytes.TrimSpace(field))
+	return string(field)
 }
 
 func digest(text []byte) string {

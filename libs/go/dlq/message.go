@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -91,9 +92,11 @@ func (m Message) Body() []byte {
 	return append(b, '}')
 }
 
-// isJSON tells what can stand in a body as it is: UTF-8, as Python wants it too, and no deeper than every reader reads.
+// isJSON tells what can stand in a body as it is: UTF-8, as Python wants it too, no deeper than every reader reads, and
+// without spaces around it, which are part of the message and which JSON would drop.
 func isJSON(payload []byte) bool {
-	return utf8.Valid(payload) && json.Valid(payload) && depth(payload) <= payloadDepth
+	return utf8.Valid(payload) && json.Valid(payload) && depth(payload) <= payloadDepth &&
+		len(bytes.Trim(payload, " \t\n\r")) == len(payload)
 }
 
 func depth(text []byte) int {

@@ -45,6 +45,11 @@ type rejected struct{ error }
 
 func (r rejected) Unwrap() error { return r.error }
 
+func isRejected(err error) (found bool) {
+	defer func() { _ = recover() }() // an error whose Unwrap panics: one with a nil receiver
+	return errors.As(err, new(rejected))
+}
+
 // panicked is what work panicked with; a message whose work panics is tried again, and dies like any other.
 type panicked struct{ value any }
 
@@ -72,7 +77,7 @@ func (d *DLQ) Handle(
 		if failed = attempted(ctx, payload, work); failed == nil {
 			return "", nil
 		}
-		if errors.As(failed, new(rejected)) || attempt >= policy.MaxAttempts || !wait(ctx, policy.Most(attempt)) {
+		if isRejected(failed) || attempt >= policy.MaxAttempts || !wait(ctx, policy.Most(attempt)) {
 			break
 		}
 	}
@@ -84,7 +89,7 @@ func (d *DLQ) Handle(
 		Attempts: attempt, FirstAttempt: first, LastAttempt: d.now(), CreatedAt: d.now(), Reason: ReasonExhausted,
 		TraceID: d.trace(ctx), Replays: replays,
 	}
-	if errors.As(failed, new(rejected)) {
+	if isRejected(failed) {
 		message.Reason = ReasonRejected
 	}
 	if id != "" { // an id that may be another message's too: equal bytes would be taken for the same letter, added twice

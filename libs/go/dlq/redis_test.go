@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -179,12 +180,14 @@ var declared = Settings{
 
 func letters(t testing.TB, client redis.UniversalClient) (*DLQ, *clock) {
 	t.Helper()
-	time := &clock{time.UnixMilli(1_780_000_000_000)}
+	now := &clock{time.UnixMilli(1_780_000_000_000)}
 	found, err := New(client, Options{
-		Settings: &declared, Spool: NewSpool(filepath.Join(t.TempDir(), "spool")), Now: time.Now,
+		Settings: &declared, Spool: NewSpool(filepath.Join(t.TempDir(), "spool")), Now: now.Now,
+		SpoolEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
-	return found, time
+	t.Cleanup(found.Close)
+	return found, now
 }
 
 func must(t testing.TB, err error) {

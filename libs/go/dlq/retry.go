@@ -12,7 +12,8 @@ type Act struct {
 	Seen string // SHA-1 of the body that was looked at; another one is refused. By default what is there now
 	// Payload, if not nil, is sent instead of the letter's; the letter goes to the trash with its old body.
 	Payload []byte
-	Force   bool // a quarantined letter too
+	Force   bool   // a quarantined letter too
+	Note    string // why, for the audit
 }
 
 var editedBefore = regexp.MustCompile(`~[0-9a-f]{8}$`) // what an earlier edit put behind an id
@@ -49,11 +50,12 @@ func (d *DLQ) Retry(ctx context.Context, queue, id string, act Act) error {
 		what = "edit"
 	}
 	ctx = context.WithoutCancel(ctx)
-	answer, err := d.send(ctx, k, letter, sent, edited, act)
+	answer, err := d.audited(ctx, what, k, id, act, func() (string, error) {
+		return d.send(ctx, k, letter, sent, edited, act)
+	}, "sha1", digest(sent))
 	if d.counted(queue, "retry", err) != nil {
 		return err
 	}
-	d.audit(ctx, what, queue, id, act.By, answer, "sha1", digest(sent))
 	return failure(answer, queue, id)
 }
 
@@ -100,29 +102,29 @@ func flag(set bool) int {
 }
 
 // Remove puts a letter into the trash, from where Python's `restore` brings it back. Errors: ErrUnknown, ErrConflict.
-// Of the act only By and Seen count.
+// Of the act By, Seen and Note count.
 func (d *DLQ) Remove(ctx context.Context, queue, id string, act Act) error {
 	k, err := keysOf(queue)
 	if err != nil {
 		return err
 	}
-	var answer string
-	for {
-		answer, err = d.run(ctx, "remove", k.index, id, act.Seen, d.now().UnixMicro(), "operator").Text()
-		if d.counted(queue, "remove", err) != nil {
-			return err
+	ctx = context.WithoutCancel(ctx)
+	answer, err := d.audited(ctx, "remove", k, id, act, func() (string, error) {
+		answer, err := d.remove(ctx, k, id, act.Seen)
+		if err == nil && answer == "unknown" {
+			var taken int64
+			if taken, err = d.adopt(ctx, k); taken > 0 && err == nil {
+				answer, err = d.remove(ctx, k, id, act.Seen)
+			}
 		}
-		if answer != "unknown" {
-			break
-		}
-		taken, err := d.adopt(ctx, k)
-		if err != nil {
-			return err
-		}
-		if taken == 0 {
-			break
-		}
+		return answer, err
+	}, "reason", "operator")
+	if d.counted(queue, "remove", err) != nil {
+		return err
 	}
-	d.audit(ctx, "remove", queue, id, act.By, answer, "reason", "operator")
 	return failure(answer, queue, id)
+}
+
+func (d *DLQ) remove(ctx context.Context, k keys, id, seen string) (string, error) {
+	return d.run(ctx, "remove", k.index, id, seen, d.now().UnixMicro(), "operator").Text()
 }

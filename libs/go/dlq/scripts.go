@@ -6,16 +6,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts that Python runs as well: a copy of libs/lua, which go:embed can't reach; a test compares the two.
+// The scripts that Python runs as well: copies from libs/lua, which go:embed can't reach; a test compares them.
 //
-//go:generate sh -c "cp ../../lua/*.lua lua/"
+//go:generate sh -c "cd lua && for name in *.lua; do cp ../../../lua/$DOLLAR{name} .; done"
 //go:embed lua/*.lua
 var sources embed.FS
 
 var scripts = map[string]*redis.Script{}
 
 // Of libs/lua what Go runs; the others are Python's.
-var scriptNames = []string{"add", "adopt", "get", "list", "push", "release", "remove", "retry", "settle", "take"}
+var scriptNames = []string{"add", "adopt", "audit", "get", "list", "push", "release", "remove", "retry", "settle", "take"}
 
 func init() {
 	for _, name := range scriptNames {

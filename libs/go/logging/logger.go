@@ -176,7 +176,7 @@ func attrsOf(into []slog.Attr, fields map[string]any) []slog.Attr {
 		if len(into) == mapLimit {
 			break
 		}
-		into = append(into, slog.Any(key, value))
+		into = append(into, slog.Attr{Key: key, Value: valueOf(value)})
 	}
 	sortMembers(into)
 	return into

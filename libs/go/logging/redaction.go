@@ -229,7 +229,7 @@ func jwt(text string, at int) (int, string) {
 	part := func(r rune) bool { return r == '-' || isWord(r) }
 	end, count := run(text, at+3, part)
 	if count < 5 || end == len(text) || text[end] != '.' {
-		return -1, ""
+		return end, text[at:end] // nor is any that begins within: a long text takes no square of its length
 	}
 	end, _ = run(text, end+1, part)
 	if end < len(text) && text[end] == '.' {

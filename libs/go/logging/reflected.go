@@ -155,10 +155,19 @@ func membersOf(v slog.Value) ([]slog.Attr, identityOf, bool) {
 func mapMembers(r reflect.Value) []slog.Attr {
 	found := make([]slog.Attr, 0, min(r.Len(), mapLimit))
 	for each := r.MapRange(); each.Next() && len(found) < mapLimit; {
-		found = append(found, slog.Any(keyText(each.Key()), each.Value().Interface()))
+		found = append(found, slog.Attr{Key: keyText(each.Key()), Value: valueOf(each.Value().Interface())})
 	}
 	sortMembers(found)
 	return found
+}
+
+// valueOf is slog.AnyValue, which makes 0.10000000149011612 of float32's 0.1.
+func valueOf(v any) slog.Value {
+	if known, ok := v.(float32); ok {
+		short, _ := strconv.ParseFloat(strconv.FormatFloat(float64(known), 'g', -1, 32), 64)
+		return slog.Float64Value(short)
+	}
+	return slog.AnyValue(v)
 }
 
 func sortMembers(of []slog.Attr) {
@@ -197,7 +206,7 @@ func (l *line) structure(v any, r reflect.Value, limit, depth int) {
 			if err != nil || one.omitEmpty && isEmpty(field) || one.omitZero && field.IsZero() {
 				continue
 			}
-			if !l.member(&o, one.name, slog.AnyValue(field.Interface())) {
+			if !l.member(&o, one.name, valueOf(field.Interface())) {
 				break
 			}
 		}

@@ -187,4 +187,3 @@ func same(t testing.TB, got, want string) {
 	from = max(0, from-60)
 	t.Fatalf("got  …%.300s\nwant …%.300s\n(%d and %d bytes)", got[from:], want[from:], len(got), len(want))
 }
-

@@ -48,7 +48,7 @@ func (w *writer) write(level int, line []byte) {
 		w.drop(level)
 		return
 	}
-	defer w.leave()
+	defer w.leave(level)
 	var err error
 	if w.file != nil {
 		err = w.onPipe(level, line)
@@ -80,8 +80,9 @@ func (w *writer) enter() bool {
 	}
 }
 
-func (w *writer) leave() {
+func (w *writer) leave(level int) {
 	if recover() != nil { // an io.Writer of somebody's
+		w.drop(level)
 		w.complain("the writer of log lines panicked")
 	}
 	<-w.turn

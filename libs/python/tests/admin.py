@@ -50,7 +50,7 @@ def served(app: Any) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)  # from here on a client waits, and is not refused
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", server_header=False))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", server_header=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from auralink_shared.dlq import DeadLetters, Record
 from auralink_shared.dlq.admin import Tokens, create_app
@@ -25,6 +25,7 @@ from auralink_shared.dlq.letter import Filter
 
 QUEUE, OTHER = "rooms:create", "webhooks:deliver"
 ROLES = {"viewer": "vera", "operator": "otto", "admin": "ada"}
+PATIENCE_MS = 30_000  # of a machine that is busy with other things
 PATIENT = Limits(rate=1e6, burst=10**6)  # a test clicks faster than people
 
 
@@ -42,6 +43,7 @@ def chromium() -> str:
 def browsing() -> Iterator[Any]:
     """Playwright's browser, over Debian's Chromium."""
     program = chromium()
+    expect.set_options(timeout=PATIENCE_MS)
     # Chromium's own sandbox needs a user of its own; where everything is root's there is none
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
@@ -89,7 +91,7 @@ class Site:
     def open(self, role: str = "", path: str = "/ui/", **how: Any) -> Any:
         """A page of a browser of its own, signed in as that role."""
         page = self.browser.new_context(base_url=self.url, **how).new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         # what a status of 4xx or 5xx makes Chromium say of the page itself is no complaint
         page.on(

@@ -125,9 +125,7 @@ def test_d9_a_bulk_retry_gives_the_queue_its_order_back(api: Api) -> None:
         answer = otto.post(
             f"{DLQ}/bulk", json={"queue": QUEUE, "action": "retry", "filter": {"error": "e"}, "rate": 500}
         )
-        job = answer.headers["location"]
-        while otto.get(job).json()["state"] == "running":
-            pass
+        api.app.state.jobs.wait(answer.json()["id"])
     assert queued(api.letters) == [json.dumps(id).encode() for id in "zyxabc"]
 
 
@@ -136,6 +134,9 @@ def test_d18_a_queue_that_is_missing_or_misspelt_is_told(api: Api) -> None:
         assert kind(otto.get(DLQ)) == (422, "invalid")
         assert kind(otto.get(DLQ, params={"queue": ""})) == (422, "invalid")
         assert kind(otto.get(DLQ, params={"queue": "room:create"})) == (404, "unknown-queue")
+        assert kind(otto.get(f"{DLQ}/audit", params={"queue": "room:create"})) == (404, "unknown-queue")
+        assert kind(otto.get(f"{DLQ}/groups", params={"queue": "room:create"})) == (404, "unknown-queue")
+        assert kind(otto.get(f"{DLQ}?queue={QUEUE}&queue={OTHER}")) == (422, "invalid")
         assert kind(otto.get(DLQ, params={"queue": QUEUE, "eror": "x"})) == (422, "invalid")
         for method, path in [("POST", "/x/retry"), ("DELETE", "/x"), ("GET", "/x")]:
             answer = otto.request(method, DLQ + path)
@@ -147,7 +148,7 @@ def test_d18_a_queue_that_is_missing_or_misspelt_is_told(api: Api) -> None:
 )
 def test_an_id_may_hold_any_printable_character(api: Api, id: str) -> None:
     dead(api.letters, id, b"1"), dead(api.letters, "other", b"2")
-    # the fixed words of the API are letters once a character of theirs is percent-encoded
+    # percent-encoded, also where a word of the API would be meant otherwise
     path = DLQ + "/" + (f"%{ord(id[0]):02X}{quote(id[1:], safe='')}" if id[0].isalpha() else quote(id, safe=""))
     with api.of("admin") as anna:
         assert anna.get(f"{path}?queue={QUEUE}").json()["id"] == id

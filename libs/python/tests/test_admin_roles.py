@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from admin import DLQ, PEOPLE, Api, kind
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from test_admin_letters import dead
 
 from auralink_shared.dlq import DeadLetters
-from auralink_shared.dlq.admin.auth import ANYONE, role_of
+from auralink_shared.dlq.admin.auth import ANYONE, Principal, role_of
 from conftest import OTHER, QUEUE, Server
 
 # What is sent, and what each gets: viewer, operator, admin, those three limited to the other queue, nobody.
@@ -42,6 +41,29 @@ ASKED: dict[str, tuple[str, dict[str, Any], tuple[int, int, int, int, int, int, 
     "GET /openapi.json": ("/openapi.json", {}, (200, 200, 200, 200, 200, 200, 401)),
 }
 WHO = [*PEOPLE, None]
+# Of the page's routes, the role; those not named are for everybody.
+PAGE = {
+    "GET /ui/": "viewer",
+    "GET /ui/audit": "viewer",
+    "GET /ui/jobs": "viewer",
+    "GET /ui/jobs/{job}": "viewer",
+    "GET /ui/jobs/{job}/progress": "viewer",
+    "POST /ui/jobs/{job}/cancel": "operator",
+    "GET /ui/queues/{queue}": "viewer",
+    "GET /ui/queues/{queue}/groups": "viewer",
+    "GET /ui/queues/{queue}/letter": "viewer",
+    "GET /ui/queues/{queue}/payload": "viewer",
+    "POST /ui/queues/{queue}/retry": "operator",
+    "POST /ui/queues/{queue}/remove": "operator",
+    "POST /ui/queues/{queue}/restore": "operator",
+    "POST /ui/queues/{queue}/purge": "admin",
+    "GET /ui/queues/{queue}/edit": "operator",
+    "POST /ui/queues/{queue}/edit": "operator",
+    "POST /ui/queues/{queue}/difference": "operator",
+    "GET /ui/queues/{queue}/bulk": "operator",
+    "POST /ui/queues/{queue}/bulk": "operator",
+}
+OPEN = {"GET /", "GET /ui", "GET /ui/static/{name}", "GET /ui/login", "POST /ui/login", "POST /ui/logout"}
 
 
 @pytest.fixture
@@ -57,13 +79,31 @@ def seeded(api: Api) -> Iterator[Api]:
     api.app.state.jobs.close()
 
 
-def routes(app: Any) -> list[APIRoute]:
-    return [route for route in app.routes if not route.path.startswith("/ui")]
+def routes(app: Any) -> set[str]:
+    return {f"{method} {route.path_format}" for route in app.routes for method in route.methods}
 
 
 def test_every_route_has_a_row(api: Api) -> None:
-    found = {f"{method} {route.path_format}" for route in routes(api.app) for method in route.methods}
-    assert found == set(ASKED)
+    assert routes(api.app) == {*ASKED, *PAGE, *OPEN}
+
+
+@pytest.mark.parametrize("row", PAGE)
+def test_the_page_lets_in_whom_the_api_would(seeded: Api, row: str) -> None:
+    method, path = row.split()
+    path = path.format(queue=QUEUE, job=seeded.job)  # type: ignore[attr-defined]
+    said = {"id": "nobody", "error": "nothing has this"}  # that there is no such letter comes after who asks
+    for who, (role, name, queues) in PEOPLE.items():
+        with seeded.of(who) as client:
+            answer = client.request(method, path, params=said, data=said if method == "POST" else None)
+        may = Principal(name, role).may(PAGE[row])
+        theirs = not queues or ("{queue}" not in row and "{job}" not in row)
+        if may and theirs:
+            assert answer.status_code != 403, who
+        else:
+            assert answer.status_code == (404 if may and "{job}" in row else 403), who
+    with seeded.of(None) as nobody:
+        answer = nobody.request(method, path)
+        assert answer.status_code == 401 or answer.headers["location"].startswith("/ui/login")
 
 
 @pytest.mark.parametrize("row", ASKED)

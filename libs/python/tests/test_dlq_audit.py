@@ -11,6 +11,8 @@ from redis.exceptions import RedisError
 from auralink_shared.dlq import DeadLetters, Filter, Record, Unknown, scripts
 from conftest import OTHER, QUEUE, Clock, Server
 
+pytestmark = pytest.mark.each_server
+
 
 def add(letters: DeadLetters, *ids: str, queue: str = QUEUE) -> None:
     for id in ids:

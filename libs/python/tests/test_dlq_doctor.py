@@ -9,6 +9,8 @@ import pytest
 from auralink_shared.dlq import doctor
 from conftest import Server
 
+pytestmark = pytest.mark.each_server
+
 WRONG = {
     "appendonly": ("no", "yes"),
     "appendfsync": ("everysec", "always"),

@@ -12,6 +12,8 @@ from auralink_shared.dlq import DeadLetters, Filter, Group, Jobs, NeedsAllowAll,
 from auralink_shared.dlq.bulk import Bucket
 from conftest import QUEUE, Clock, Server
 
+pytestmark = pytest.mark.each_server
+
 
 def add(letters: DeadLetters, *ids: str, **more: Any) -> None:
     for at, id in enumerate(ids):

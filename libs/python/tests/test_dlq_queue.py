@@ -25,6 +25,8 @@ from auralink_shared.dlq.letter import Filter
 from auralink_shared.dlq.record import payload_of
 from conftest import PASSWORD, QUEUE, ROOT, SETTINGS, Clock, Server
 
+pytestmark = pytest.mark.each_server
+
 
 def dead(id: str, payload: bytes = b"1", **more: Any) -> Record:
     return Record(QUEUE, payload, id=id, **more)

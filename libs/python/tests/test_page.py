@@ -10,10 +10,10 @@ from typing import Any
 
 import browsing
 from browsing import OTHER, QUEUE, Site
-from conftest import Server
 from playwright.sync_api import expect
 
 from auralink_shared.dlq import DeadLetters
+from conftest import Server
 
 
 def test_an_operator_edits_a_letter_sends_it_and_finds_it_in_the_audit(

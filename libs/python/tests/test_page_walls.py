@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from playwright.sync_api import expect
 from auralink_shared.dlq import DeadLetters, Record
 
 HOSTILE = """<script>document.title='run'</script><img src=x onerror="document.title='run'">'"`${7*7}{{7*7}}</textarea></title>"""
+BEYOND = """[...document.querySelectorAll("main a, main button, main input")]
+    .filter(one => one.getBoundingClientRect().right > 361).length"""
 HOSTILE_ID = """<img/src=x/onerror=alert(1)>&"'/../%2e%2e#?"""
 
 
@@ -112,9 +115,7 @@ def test_nothing_sticks_out_on_a_phone(pages: tuple[Site, dict[str, str]]) -> No
     for name, path in every.items():
         page.goto(path)
         width = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
-        cut = page.evaluate(
-            "[...document.querySelectorAll('main a, main button, main input')].filter(one => one.getBoundingClientRect().right > 361).length"
-        )
+        cut = page.evaluate(BEYOND)
         if width > 360 or cut:
             wide[name] = (width, cut)
     assert wide == {}
@@ -155,6 +156,64 @@ def test_a_form_without_the_sessions_token_or_from_elsewhere_is_refused(
     assert site.waiting() == []
     assert page.request.post(path, form={**form, "csrf_token": token}, max_redirects=0).status == 303
     assert site.waiting() == [one.payload]
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "form", "status", "said"),
+    [
+        ("viewer", "retry", {"id": "ID"}, 403, "This needs the role operator"),
+        ("viewer", "bulk", {"action": "remove", "error": "e"}, 403, "This needs the role operator"),
+        ("operator", "purge", {"id": "ID"}, 403, "This needs the role admin"),
+        ("operator", "retry", {"id": "ID", "force": "1"}, 403, "Forcing a letter needs the role admin"),
+        (
+            "operator",
+            "bulk",
+            {"action": "retry", "matched": "1", "counted": "2027-01-01"},
+            403,
+            "Everything at once needs",
+        ),
+        (
+            "operator",
+            "bulk",
+            {"action": "retry", "error": "e", "matched": "1", "force": "1"},
+            403,
+            "Forcing letters needs",
+        ),
+        (
+            "operator",
+            "bulk",
+            {"action": "purge", "error": "e", "matched": "1", "counted": "2027-01-01"},
+            422,
+            "retried or removed",
+        ),
+        ("operator", "bulk", {"action": "retry", "error": "e"}, 422, "it has not been counted yet"),
+        (
+            "admin",
+            "bulk",
+            {"action": "retry", "matched": "101", "counted": "2027-01-01", "confirm": "1"},
+            422,
+            "type 101 or",
+        ),
+        ("admin", "bulk", {"action": "retry", "matched": "1", "counted": "2027-01-01", "rate": "501"}, 422, "rate 501"),
+        ("admin", "retry", {"id": "ID", "kind": "json", "payload": "{"}, 422, "line 1, column 2"),
+        ("admin", "retry", {"id": "ID", "kind": "json", "payload": '"' + 300_000 * "x" + '"'}, 422, "262,144 at most"),
+        ("admin", "retry", {"id": "ID", "kind": "json", "payload": "SAME"}, 422, "the payload is the same"),
+        ("admin", "retry", {"id": "ID", "seen": "0" * 40}, 409, "It is not the letter that you opened"),
+        ("admin", "retry", {"id": "nobody"}, 404, "No such letter here"),
+        ("admin", "retry", {"id": "\u2603"}, 404, "No letter has such a name"),
+    ],
+)
+def test_what_has_no_button_is_refused_all_the_same(
+    serve: Callable[..., Site], letters: DeadLetters, role: str, path: str, form: dict[str, str], status: int, said: str
+) -> None:
+    (one,) = browsing.seed(letters, 1, replays=5 if "force" in form else 0)
+    page = serve().open(role)
+    token = page.locator("input[name=csrf_token]").first.input_value()
+    real = {"ID": one.id, "SAME": json.dumps(json.loads(one.payload))}
+    filled = {name: real.get(value, value) for name, value in form.items()}
+    answer = page.request.post(f"/ui/queues/{QUEUE}/{path}", form={**filled, "csrf_token": token}, max_redirects=0)
+    assert (answer.status, said in html.unescape(answer.text())) == (status, True)
+    assert letters.stats(QUEUE).depth == 1
 
 
 def test_the_session_is_a_cookie_that_no_script_and_no_other_site_gets(serve: Callable[..., Site]) -> None:

@@ -19,7 +19,7 @@ from .guard import Guard
 from .limits import Buckets, Limits
 from .view import View
 
-# in this order: `/queues` is asked for before a letter of that id, whose first letter then has to be percent-encoded
+# In this order: `/queues` comes before a letter of that id, which is asked for with a character percent-encoded (%71ueues).
 ROUTERS = (probes.router, probes.description, bulk.router, overview.router, one.router, page.router)
 
 

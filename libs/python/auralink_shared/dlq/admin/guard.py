@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Match
 from ...logging.trace import user_id_var
 from . import auth, idempotency
 from .limits import Limits
-from .problems import Problem, problem_of
+from .problems import Problem, invalid, problem_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -101,6 +101,7 @@ class Guard:
                 raise Problem(403, "forbidden", f"This needs the role {role}; {who.name} is {who.role}.")
             if state.read_only and role != auth.ROLES[0]:
                 raise Problem(403, "read-only", "This API is read-only.")
+        _check_query(request)
         if request.method in SAFE:
             await self.app(scope, request.receive, send)
             return
@@ -139,14 +140,19 @@ def _who(request: Request, *, asked: bool) -> auth.Principal | None:
 
 
 def _route(routes: list[BaseRoute], scope: Message) -> tuple[BaseRoute | None, list[str]]:
-    """The route that the application will take; else the methods that the path has."""
-    allowed: set[str] = set()
+    """The route that the application will take; else the methods that the path has.
+
+    The first path that fits is meant: `DELETE /queues` is a mistake, and not a letter of that id.
+    """
+    path, allowed = None, set[str]()
     for route in routes:
         match, _ = route.matches(scope)
+        if match is Match.NONE or path not in (None, getattr(route, "path", "")):
+            continue
         if match is Match.FULL:
             return route, []
-        if match is Match.PARTIAL:
-            allowed |= getattr(route, "methods", None) or set()
+        path = getattr(route, "path", "")
+        allowed |= getattr(route, "methods", None) or set()
     return None, sorted(allowed)
 
 
@@ -172,6 +178,12 @@ def _check_local(request: Request) -> None:
         raise Problem(403, "not-local", "Without tokens only a loopback Host is served (DLQ_TOKENS_FILE).")
     if any(name in request.headers for name in _PROXIED):
         raise Problem(403, "not-local", "A proxy stands before an API without tokens; give it some (DLQ_TOKENS_FILE).")
+
+
+def _check_query(request: Request) -> None:
+    names = [name for name, _ in request.query_params.multi_items()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise invalid([{"loc": ("query", name), "msg": "given twice"} for name in twice])
 
 
 def _check_origin(request: Request) -> None:

@@ -18,6 +18,9 @@ router = APIRouter(prefix="/api/v1/admin/dlq", tags=["letters"])
 
 _FORM = {"schema": {"type": "object", "properties": {"queue": {"type": "string"}, "reason": {"type": "string"}}}}
 _FORMS = {"application/x-www-form-urlencoded": _FORM, "multipart/form-data": _FORM}
+_EDIT = EditBody.model_json_schema()
+for _name in ("payload", "payload_base64"):
+    del _EDIT["properties"][_name]["default"]  # absent is no null, which is a payload too
 _DONE: dict[int | str, dict[str, Any]] = {204: {"description": "Done"}}
 
 
@@ -69,16 +72,14 @@ def list_letters(request: Request, who: Who, asked: Annotated[Listing, Query()])
 
 
 @router.post(
-    "/{id:path}/retry",
+    "/{id}/retry",
     operation_id="retryLetter",
     summary="Send it back to its queue",
     dependencies=[require("operator")],
     status_code=204,
     response_class=Response,
     responses={**_DONE, **said(400, 403, 404, 409, 413, 415, 422, 503)},
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": EditBody.model_json_schema()}, **_FORMS}}
-    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": _EDIT}, **_FORMS}}},
 )
 def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited, seen: Seen, reason: Why) -> Response:
     """At least once. With a payload that is sent instead, and the letter goes to the trash with its old body."""
@@ -94,7 +95,7 @@ def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited,
 
 
 @router.post(
-    "/{id:path}/restore",
+    "/{id}/restore",
     operation_id="restoreLetter",
     summary="Bring it back from the trash",
     dependencies=[require("operator")],
@@ -110,7 +111,7 @@ def restore_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Why
 
 
 @router.post(
-    "/{id:path}/purge",
+    "/{id}/purge",
     operation_id="purgeLetter",
     summary="Take it out of the trash for good",
     dependencies=[require("admin")],
@@ -126,7 +127,7 @@ def purge_letter(request: Request, who: Who, queue: Queue, id: Id, reason: Why) 
 
 
 @router.get(
-    "/{id:path}",
+    "/{id}",
     operation_id="getLetter",
     summary="One letter, in the queue or in the trash",
     dependencies=[require("viewer")],
@@ -148,7 +149,7 @@ def get_letter(request: Request, who: Who, queue: QueueAsked, id: Id) -> Respons
 
 
 @router.delete(
-    "/{id:path}",
+    "/{id}",
     operation_id="removeLetter",
     summary="Move it to the trash",
     dependencies=[require("operator")],

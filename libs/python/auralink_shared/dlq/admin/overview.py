@@ -113,13 +113,13 @@ class Auditing(Strict):
     summary="Who did what, the newest first",
     dependencies=[require("viewer")],
     response_class=JSONResponse,
-    responses={**_array(ENTRY, "Entries; `Link` leads to the older ones"), **said(403, 422, 503)},
+    responses={**_array(ENTRY, "Entries; `Link` leads to the older ones"), **said(403, 404, 422, 503)},
 )
 def list_audit(request: Request, who: Who, asked: Annotated[Auditing, Query()]) -> JSONResponse:
     """Of the queues that are theirs. `result` is `asked` where nobody knows how it ended."""
     state = request.app.state
     if asked.queue:
-        theirs(who, asked.queue)
+        stats_of(request, theirs(who, asked.queue))
     entries = state.letters.audit(asked.queue, limit=asked.limit, before=asked.before)
     headers = {}
     if len(entries) == asked.limit:

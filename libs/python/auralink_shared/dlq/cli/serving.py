@@ -6,12 +6,18 @@ import hashlib
 import re
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
+from .. import DeadLetters
+from ..timer import Repeated
 from . import output
 from .options import environment
 
+SWEEP_SECONDS = 60.0
+SHUTDOWN_SECONDS = 20  # of the 30 that Kubernetes gives a pod
 ROLES = ("viewer", "operator", "admin")
 # as admin/auth.py reads the file; it may not be installed where a token is made
 _NAME, _QUEUES = r"[A-Za-z0-9_.@+-]{1,64}", r"[a-z0-9:_.*-]{1,100}"
@@ -63,12 +69,35 @@ def serve(host: str, port: int, redis: str | None, read_only: bool) -> None:
     except (SettingsError, TokensError) as error:
         raise click.UsageError(str(error)) from error
     setup("dlq-api")
-    with _listening(host, port) as listener:
+    with _listening(host, port) as listener, _swept(app.state.letters, read_only=app.state.read_only):
         output.say(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/ui/")
-        # log_config: its lines go through setup(); access lines are the application's own
-        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False)).run(
-            sockets=[listener]
+        # log_config None: its lines go through setup(); a request's line is the application's own
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _swept(letters: DeadLetters, *, read_only: bool) -> Iterator[None]:
+    """Finishes, every minute, retries that were cut off between two slots: a message arrives once only within a day."""
+    if read_only:
+        yield
+        return
+
+    def sweep() -> None:
+        for queue in letters.settings.queues:
+            letters.sweep(queue)
+
+    repeated = Repeated(sweep, SWEEP_SECONDS, "dead letter sweep")
+    try:
+        yield
+    finally:
+        repeated.stop()
 
 
 def _listening(host: str, port: int) -> socket.socket:

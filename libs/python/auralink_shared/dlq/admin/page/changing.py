@@ -11,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from ...errors import Conflict, Unknown
 from ...letter import Letter
+from ..asked import Who
 from ..auth import Principal, require
 from ..problems import Problem
 from . import payloads
 from .asked import Asked
 from .reading import row, snapshot
 from .render import page, paths, redirect
-from .route import Form, Id, PageRoute, Queue, Who, id_of
+from .route import Form, Id, PageRoute, Queue, id_of
 
 EDITABLE = (
     640 * 1024

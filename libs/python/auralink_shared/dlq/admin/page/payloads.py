@@ -7,7 +7,6 @@ space between tokens changes.
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import json
 import re
@@ -23,7 +22,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _PLAIN = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]*")  # tab and newline are all that a textarea gives back as it was
 
 
-class NotReadable(ValueError):
+class NotReadable(ValueError):  # noqa: N818 - it says what was typed
     """What somebody typed is no payload of the kind that it replaces; the message says where."""
 
 
@@ -62,7 +61,7 @@ def read(kind: str, typed: str) -> bytes:
     if kind == "base64":
         try:
             return base64.b64decode(re.sub(r"\s", "", typed), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise NotReadable(f"no base64: {error}") from error
     return typed.encode()
 

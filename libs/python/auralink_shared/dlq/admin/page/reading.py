@@ -12,15 +12,15 @@ from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from ....logging.redaction import MARK
-from ... import doctor
+from ... import DeadLetters, Stats, doctor
 from ...letter import Letter
-from ..asked import stats_of, theirs
+from ..asked import Who, stats_of, theirs
 from ..auth import Principal, require
 from ..view import WHOLE
 from . import payloads
 from .asked import Asked
 from .render import page, paths
-from .route import Id, PageRoute, Queue, Who
+from .route import Id, PageRoute, Queue
 
 LIMIT = 50
 LOOKED = 500  # newest entries of a queue's audit in which a letter's history is looked for
@@ -34,7 +34,9 @@ def queues(request: Request, who: Who) -> Response:
     """Every declared queue with its numbers, and what doctor has against this Redis."""
     letters = request.app.state.letters
     names = [name for name in sorted(letters.settings.queues) if who.sees(name)]
-    found = [(name, letters.stats(name), letters.settings.of(name)) for name in names]
+    found = [(name, _stats(letters, name), letters.settings.of(name)) for name in names]
+    if names and not any(stats for _, stats, _ in found):
+        letters.client.ping()  # nobody answers, and this says so
     findings = [one for one in doctor.examine(letters.client) if one.promise and not one.ok]
     return page(request, "queues.html", queues=found, findings=findings, section="Queues")
 
@@ -43,8 +45,8 @@ def queues(request: Request, who: Who) -> Response:
 def letters(request: Request, who: Who, queue: Queue) -> Response:
     """A page of letters."""
     state, asked = request.app.state, Asked.read(request.query_params)
-    at, of = paths(request)
-    stats = stats_of(request, queue)
+    _, of = paths(request)
+    stats_of(request, queue)
     found = state.letters.list(
         queue,
         limit=LIMIT,
@@ -66,7 +68,6 @@ def letters(request: Request, who: Who, queue: Queue) -> Response:
         next=of(queue, **asked.query, cursor=found.cursor) if found.cursor else "",
         limit=LIMIT,
         section="Queues",
-        known=stats,
     )
 
 
@@ -97,7 +98,6 @@ def letter(request: Request, who: Who, queue: Queue, id: Id) -> Response:
         queue=queue,
         letter=row(request, found, who),
         has_payload=payload is not None,
-        sendable=payload is not None or found.edited is not None,
         size=len(payload or b""),
         kind=view.kind,
         redacted=not who.may(WHOLE),
@@ -150,6 +150,14 @@ def audit(
     )
 
 
+def _stats(letters: DeadLetters, queue: str) -> Stats | None:
+    """None where Redis does not say: of a Cluster one part may be away, and the other queues are shown all the same."""
+    try:
+        return letters.stats(queue)
+    except RedisError:
+        return None
+
+
 def row(request: Request, letter: Letter, who: Principal) -> Mapping[str, Any]:
     """What templates ask of a letter, as this principal may see it."""
     letters = request.app.state.letters
@@ -169,6 +177,7 @@ def row(request: Request, letter: Letter, who: Principal) -> Mapping[str, Any]:
         "pending": letter.pending,
         "edited": letter.edited is not None or bool(letter.state.get("edited")),
         "replays": letter.state.get("replays"),
+        "sendable": letter.payload is not None or letter.edited is not None,
         "sha1": letter.sha1,
     }
 
@@ -202,7 +211,7 @@ def snapshot(letter: Letter) -> dict[str, str]:
 
 def facts(request: Request, letter: Letter, who: Principal) -> list[tuple[str, str, str]]:
     """(name, value, link) of everything else that the body and the index say."""
-    at, of = paths(request)
+    _, of = paths(request)
     fields, shown = letter.fields, seen(request, letter.fields, who)
     found = [
         ("queue", letter.queue, of(letter.queue)),
@@ -210,7 +219,7 @@ def facts(request: Request, letter: Letter, who: Principal) -> list[tuple[str, s
     ]
     known = ("reason", "attempts", "first_attempt", "last_attempt", "created_at", "trace_id")
     found += [(name.replace("_", " "), str(shown[name]), "") for name in known if name in fields]
-    hidden = {*known, "payload", "payload_base64", "error", "error_type", "id"}
+    hidden = {*known, "payload", "payload_base64", "error", "error_type", "id", "replays"}
     if letter.queue == fields.get("original_queue"):
         hidden.add("original_queue")
     found += [(name[:100], _short(value), "") for name, value in shown.items() if name not in hidden]

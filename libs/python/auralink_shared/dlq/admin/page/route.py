@@ -26,7 +26,7 @@ _TITLES = {
     "unknown": "No such letter here",
     "unknown-queue": "No such queue",
 }
-_BY_STATUS = {400: "This can't be read", 403: "Not yours to do", 404: "Nothing is here", 413: "Too large", 422: "This can't be read",
+_BY_STATUS = {400: "This can't be read", 403: "Not yours to do", 404: "Not found", 413: "Too large", 422: "This can't be read",
               429: "Too many requests", 503: "Not now"}  # fmt: skip
 
 

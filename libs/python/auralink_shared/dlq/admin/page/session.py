@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from .. import auth
-from ..problems import Problem
 from ..guard import is_loopback
+from ..problems import Problem
 from . import render
 from .render import page, paths, redirect
 from .route import Form, PageRoute
@@ -51,7 +51,9 @@ async def login(request: Request, form: Form) -> Response:
             raise
         return page(request, "login.html", 401, next=onward, wrong="No such token is known.")
     answer = RedirectResponse(_own(request, onward), 303, render.HEADERS)
-    answer.set_cookie(auth.COOKIE, token, httponly=True, samesite="strict", **_scope(request))
+    answer.set_cookie(
+        auth.COOKIE, token, httponly=True, samesite="strict", path=_path(request), secure=_secure(request)
+    )
     return answer
 
 
@@ -59,13 +61,17 @@ async def login(request: Request, form: Form) -> Response:
 async def logout(request: Request) -> Response:
     """The cookie goes; the token stays what it was."""
     answer = redirect(request, paths(request)[0]("login"))
-    answer.delete_cookie(auth.COOKIE, httponly=True, samesite="strict", **_scope(request))
+    answer.delete_cookie(auth.COOKIE, httponly=True, samesite="strict", path=_path(request), secure=_secure(request))
     return answer
 
 
-def _scope(request: Request) -> dict[str, object]:
+def _path(request: Request) -> str:
+    return request.scope.get("root_path") or "/"
+
+
+def _secure(request: Request) -> bool:
     """Over plain HTTP on loopback only, whatever stands in front: a proxy that ends TLS speaks HTTP to us."""
-    return {"path": request.scope.get("root_path") or "/", "secure": not is_loopback(request.headers.get("host", ""))}
+    return not is_loopback(request.headers.get("host", ""))
 
 
 def _own(request: Request, onward: str) -> str:

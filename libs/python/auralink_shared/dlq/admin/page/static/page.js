@@ -52,6 +52,17 @@ for (const button of all("[data-help]")) {
   button.addEventListener("click", () => help.showModal());
 }
 
+// A form is sent once, however often its button is pressed
+
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => {
+  for (const form of all("form[data-sent]")) delete form.dataset.sent;
+});
+
 // A job's progress: asked for each second until it has ended
 
 const job = one("[data-job]");
