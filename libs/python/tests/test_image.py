@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from image import DOCKERFILE, LIBS, Image, stages
 
 from conftest import PASSWORD, QUEUE, ROOT, Server, free_port
-from image import DOCKERFILE, LIBS, Image, stages
 from test_cli import CONTRACT
 
 MANIFEST = (ROOT / "rendered/prod/dlq/api.yaml").read_text(encoding="utf-8")
@@ -117,7 +117,10 @@ def test_the_rendered_command_serves_in_a_read_only_root(image: Image, server: S
     code, line = ended(image, "auralink-dlq", "token", "operator", "ann")
     token, line = line.splitlines()
     # as Kubernetes mounts them: the ConfigMap for all, the Secret for the pod's group
-    for folder, name, text, mode in (("obsgen", "contract.json", json.dumps(CONTRACT), 0o644), ("auralink-dlq", "tokens", line, 0o440)):
+    for folder, name, text, mode in (
+        ("obsgen", "contract.json", json.dumps(CONTRACT), 0o644),
+        ("auralink-dlq", "tokens", line, 0o440),
+    ):
         path = image.root / "etc" / folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
