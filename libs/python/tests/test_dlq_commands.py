@@ -39,6 +39,8 @@ def every_operation(place: Server | Nodes, clock: Clock, folder: Path) -> None:
     letters.retry(QUEUE, "a", by="ann")
     letters.retry(QUEUE, "b", by="ann", payload=b"edited")
     assert letters.known(QUEUE, b"edited")
+    assert letters.client.lpop(QUEUE) == b"a"  # a consumer of the queue is this user as well
+    assert letters.client.blpop([QUEUE], timeout=1) == (QUEUE.encode(), b"edited")
     letters.remove(QUEUE, "c", by="ann")
     letters.restore(QUEUE, "c", by="ann")
     letters.remove(QUEUE, "c", by="ann")
