@@ -359,15 +359,15 @@ def test_who_interrupts_stops_between_two_letters_and_the_audit_says_so(
     letters: DeadLetters, environ: dict[str, str]
 ) -> None:
     filled(letters, 12)
-    words = [PROGRAM, "bulk", "remove", QUEUE, "--allow-all", "--rate", "20"]
+    words = [PROGRAM, "bulk", "remove", QUEUE, "--allow-all", "--rate", "0.5"]
     with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr and process.stdout
-        assert process.stderr.readline() == "2 of 12: 2 ok\n"
+        process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.stdout.read().startswith("removed ")
         assert process.wait(timeout=60) == 1
     left = len(waiting(letters))
-    assert 0 < left <= 10
+    assert left == 10  # a wait of two seconds is not sat out
     (asked,) = [one for one in letters.audit(QUEUE) if one.what == "bulk"]
     assert (asked.result, asked.more["done"]) == ("stopped", str(12 - left))
 
