@@ -235,7 +235,7 @@ def test_a_command_that_fails_is_an_error_although_its_lines_conform(end: str, f
 
 
 def test_stopped_by_ctrl_c_it_reports_what_it_has_read_and_leaves_no_command_behind() -> None:
-    command = [sys.executable, "-m", "obsgen", *CHECK, "--run", f"echo '{line().strip()}'; echo $$; exec sleep 600"]
+    command = [sys.executable, "-m", "obsgen", *CHECK, "--run", f"echo '{line().strip()}'; sleep 600 & echo $!; wait"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout and running.stderr
         assert running.stderr.readline() == line()
