@@ -86,12 +86,12 @@ def _ended(code: int) -> str:
 
 def _passed_on(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
+        yield piece  # first, so that whatever was shown has been counted
         try:
             sys.stderr.buffer.write(piece)
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):  # nobody listens; the lines are checked all the same
             pass
-        yield piece
 
 
 def _clocked(checker: Checker, pieces: Iterable[bytes]) -> Iterator[bytes]:
