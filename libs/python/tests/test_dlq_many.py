@@ -177,7 +177,7 @@ def test_a_job_is_cancelled_from_another_process(letters: DeadLetters, server: S
     add(letters, *"abc")
     jobs, job = slow(letters)
     Jobs(DeadLetters(server.connect(), settings=letters.settings, clock=clock)).cancel(job.id)
-    ended = jobs.wait(job.id)
+    ended = jobs.wait(job.id, 30)
     assert (ended.state, ended.done, ended.matched) == ("cancelled", 1, 3)
     assert letters.audit()[0].result == "stopped"
 
