@@ -1,4 +1,4 @@
-"""The client in Python, as README.md says what a client is: `python client.py --redis URL --queue QUEUE --op add`."""
+"""The client in Python, as README.md says what a client is: `python -m soak.client --redis URL --queue QUEUE --op add`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import redis
 
 from auralink_shared.dlq import DeadLetterError, DeadLetters, Record, Spool
-from auralink_shared.dlq.letter import Filter
+from auralink_shared.dlq.letter import Filter, Letter
 
 BIRTH = 1_577_836_800.0  # 2020-01-01T00:00:00Z
 BY = "soak"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Prints what was acknowledged; 1 where Redis or the network failed."""
-    options = _options()
+    options = _options(arguments)
     letters = _letters(options)
     try:
         for line in _acknowledged(letters, options):
@@ -32,7 +32,7 @@ def main() -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--redis", required=True)
     parser.add_argument("--cluster", action="store_true")
@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--spool", type=Path)
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--die-after", type=int)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _letters(options: argparse.Namespace) -> DeadLetters:
@@ -67,12 +67,28 @@ def _dying(execute: Callable[..., Any], left: int) -> Callable[..., Any]:
 def _acknowledged(letters: DeadLetters, options: argparse.Namespace) -> Iterator[int]:
     queue = options.queue
     if options.op == "bulk":
-        for progress in letters.bulk(queue, "retry", Filter(), by=BY, rate=500.0, allow_all=True):
-            yield progress.ok
+        yield from _bulk(letters, queue)
     elif options.op == "cleanup":
         yield letters.cleanup(queue, by=BY, archived=options.archive)[0]
     else:
         yield from _one_by_one(letters, queue, options.op, map(int, sys.stdin))
+
+
+def _bulk(letters: DeadLetters, queue: str) -> Iterator[int]:
+    """Which letters were sent: a redrive tells how many, and takes them in the order in which it asked the filter."""
+    asked: list[int] = []
+
+    def every(letter: Letter) -> bool:
+        asked.append(int(letter.id))
+        return True
+
+    running = letters.bulk(queue, "retry", Filter(match=every), by=BY, rate=500.0)
+    ok = next(running).ok
+    asked.clear()  # those it had counted
+    for progress in running:
+        if progress.ok > ok:
+            yield asked[progress.done - 1]
+        ok = progress.ok
 
 
 def _one_by_one(letters: DeadLetters, queue: str, operation: str, ids: Iterable[int]) -> Iterator[int]:
@@ -104,4 +120,4 @@ def _record(queue: str, id: int) -> Record:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -39,6 +39,8 @@ def every_operation(place: Server | Nodes, clock: Clock, folder: Path) -> None:
     letters.retry(QUEUE, "a", by="ann")
     letters.retry(QUEUE, "b", by="ann", payload=b"edited")
     assert letters.known(QUEUE, b"edited")
+    assert letters.client.lpop(QUEUE) == b"a"  # a consumer of the queue is this user as well
+    assert letters.client.blpop([QUEUE], timeout=1) == (QUEUE.encode(), b"edited")
     letters.remove(QUEUE, "c", by="ann")
     letters.restore(QUEUE, "c", by="ann")
     letters.remove(QUEUE, "c", by="ann")
@@ -47,6 +49,7 @@ def every_operation(place: Server | Nodes, clock: Clock, folder: Path) -> None:
         with pytest.raises(Killed):
             DeadLetters(after(place.connect(), 3, die), settings=SETTINGS, clock=clock).retry(QUEUE, "d", by="ann")
         assert letters.sweep(QUEUE) == 1
+    assert letters.client.lpop(QUEUE) and letters.client.blpop([QUEUE], 1)  # a consumer
     place.root_of(QUEUE).delete(QUEUE)
     place.root_of(QUEUE).set(QUEUE, "no list")
     assert [one.failed for one in letters.bulk(QUEUE, "retry", Filter(error="e"), by="ann")][-1] == {"refused": 1}
