@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -194,10 +195,16 @@ def test_the_declared_objective_is_what_a_day_is_compared_with(run: Run) -> None
     said = run(*words)
     assert said.code == 0
     assert (
-        "app.log: warning: 'ai-core-service' writes about 1.56 GB a day, going by 10.8 MB in 10 min "
+        "app.log: warning: 'ai-core-service' writes about 1.56 GB a day, going by 10.8 MB in 10 min of 2026-03-02 "
         "(log less, or raise the objective of 1 GB) [logs/volume]\n" in said.out
     )
     assert "[logs/volume]" not in run(*words, "--max", "volume=2GB").out
+
+
+def test_a_single_timestamp_of_another_year_does_not_make_the_volume_vanish(run: Run) -> None:
+    day = line(timestamp="1970-01-01T00:00:00.000Z") + line() + line(timestamp="2026-03-02T10:02:00.000Z")
+    said = run(*CHECK, written(day), "--max", "volume=100KB")
+    assert "about 259 KB a day, going by 360 B in 2 min of 2026-03-02" in said.out
 
 
 def test_stdin_is_read_where_a_dash_stands() -> None:
@@ -235,16 +242,18 @@ def test_a_command_that_fails_is_an_error_although_its_lines_conform(end: str, f
 
 
 def test_stopped_by_ctrl_c_it_reports_what_it_has_read_and_leaves_no_command_behind() -> None:
-    command = [sys.executable, "-m", "obsgen", *CHECK, "--run", f"echo '{line().strip()}'; echo $$; exec sleep 600"]
+    command = [sys.executable, "-m", "obsgen", *CHECK, "--run", f"echo '{line().strip()}'; sleep 600 & echo $!; wait"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout and running.stderr
         assert running.stderr.readline() == line()
-        sleeper = int(running.stderr.readline())
+        sleeper = os.pidfd_open(int(running.stderr.readline()))
         running.send_signal(signal.SIGINT)
         out = running.stdout.read()
     assert rules(out) == {"object": "1"}  # the number of the process
     assert "2 lines, " in out
-    assert not Path(f"/proc/{sleeper}").exists()
+    ended, _, _ = select.select([sleeper], [], [], 60)
+    os.close(sleeper)
+    assert ended
 
 
 def test_the_report_shows_no_secret(run: Run) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..problem import Problem, ProblemsError
-from .checker import Checker
+from .checker import Checker, Span
 from .frames import Framed, chunks, lines, unframed
 from .report import Result, result
 from .rules import Allowance
@@ -57,32 +57,41 @@ def of_command(checker: Checker, command: str, *, stderr: bool = False) -> Itera
     """
     checker.source = "output"
     mixed = subprocess.STDOUT if stderr else None
-    with subprocess.Popen(["/bin/sh", "-c", command], stdout=subprocess.PIPE, stderr=mixed, bufsize=0) as child:
+    # a session of its own, so that what the shell has started ends with it
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command], stdout=subprocess.PIPE, stderr=mixed, bufsize=0, start_new_session=True
+    ) as child:
         assert child.stdout
         try:
             yield from unframed(lines(_clocked(checker, _passed_on(chunks(child.stdout.read)))))
             code = child.wait()
         except BaseException:
-            child.send_signal(
-                signal.SIGTERM
-            )  # to whoever stopped us, or to a reader that gave up: never leave it running
+            os.killpg(child.pid, signal.SIGTERM)
             raise
     if code == 127:
         problem = Problem("output", 0, 0, f"the shell doesn't find the command: {command}", "", "usage/logs")
         raise ProblemsError([problem], could_not_run=True)
     if code:
-        how = f"ended with exit code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
-        checker.whole("logs/run", f"the command {how}", "its lines may be few; what it said is above")
+        checker.whole("logs/run", f"the command {_ended(code)}", "its lines may be few; what it said is above")
+
+
+def _ended(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal
+        return f"was ended by signal {-code}"
 
 
 def _passed_on(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
+        yield piece  # first, so that whatever was shown has been counted
         try:
             sys.stderr.buffer.write(piece)
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):  # nobody listens; the lines are checked all the same
             pass
-        yield piece
 
 
 def _clocked(checker: Checker, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -121,17 +130,41 @@ def _volume(checker: Checker, allowed: dict[str, Allowance], covered: float | No
         if promised is None:
             return "no objective log_volume (a contract alone has none: declare it, or --max volume=1GB)"
         allowed["logs/volume"] = Allowance(promised.bytes, "bytes")
-    if not checker.spans:
-        return "no line has a timestamp"
-    first, last = min(s.first for s in checker.spans.values()), max(s.last for s in checker.spans.values())
-    seconds = covered if covered is not None else last - first
-    if seconds < SHORTEST:
-        return f"the lines span {seconds:.3g} s, and that of a day needs {SHORTEST:g}"
-    each = {name: span.bytes / seconds * DAY for name, span in checker.spans.items()}
-    if promised is not None and not promised.each:
-        each = {"": sum(each.values())}
-    name, most = max(each.items(), key=lambda pair: pair[1])
+    each = promised is None or promised.each
+    if covered is None:
+        found = [one for day, spans in checker.days.items() for one in _of_day(day, spans, each)]
+    else:
+        found = list(_of_sample(checker.days.values(), covered, each))
+    if not found:
+        return f"the lines of no day span {SHORTEST:g} s"
+    most, name, words = max(found)
     fact = f"{name!r} writes" if name else "all together write"
-    fact += f" about {amount(most)} a day, going by {amount(most / DAY * seconds)} in {lasting(seconds)}"
+    fact += f" about {amount(most)} a day, going by {words}"
     checker.whole("logs/volume", fact, f"log less, or raise the objective of {allowed['logs/volume']}", most)
     return ""
+
+
+Amount = tuple[float, str, str]
+"""Bytes a day, of which service ("" of all), and what that goes by."""
+
+
+def _of_day(day: str, spans: Mapping[str, Span], each: bool) -> Iterator[Amount]:
+    """Of the lines of one day, so that a single timestamp of another year doesn't stretch the time."""
+    first, last = min(span.first for span in spans.values()), max(span.last for span in spans.values())
+    if last - first >= SHORTEST:
+        for name, size in _sizes([spans], each).items():
+            yield size / (last - first) * DAY, name, f"{amount(size)} in {lasting(last - first)} of {day}"
+
+
+def _of_sample(days: Iterable[Mapping[str, Span]], covered: float, each: bool) -> Iterator[Amount]:
+    if covered >= SHORTEST:
+        for name, size in _sizes(days, each).items():
+            yield size / covered * DAY, name, f"{amount(size)} in {lasting(covered)}"
+
+
+def _sizes(days: Iterable[Mapping[str, Span]], each: bool) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for spans in days:
+        for name, span in spans.items():
+            found[name if each else ""] = found.get(name if each else "", 0) + span.bytes
+    return found

@@ -13,14 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 from image import DOCKERFILE, LIBS, Image, stages
-<<<<<<< HEAD
 from servers import PASSWORD, ROOT, Server, free_port
 
 from conftest import QUEUE
-=======
-
-from conftest import PASSWORD, QUEUE, ROOT, Server, free_port
->>>>>>> wt-page
 from test_cli import CONTRACT
 
 MANIFEST = (ROOT / "rendered/prod/dlq/api.yaml").read_text(encoding="utf-8")
