@@ -76,6 +76,12 @@ def test_a_job_is_seen_and_stopped_from_another_replica(api: Api, server: Server
         ({"queue": "room:create"}, 404, "unknown-queue"),
         ({"queue": "a{b}"}, 422, "invalid"),
         ({"filter": {"since": "2026-01-01"}}, 422, "invalid"),
+        ({"filter": {"since": 1769860800}}, 422, "invalid"),
+        ({"filter": {"since": "1769860800"}}, 422, "invalid"),
+        ({"filter": {"min_attempts": "3"}}, 422, "invalid"),
+        ({"filter": {"quarantined": "true"}}, 422, "invalid"),
+        ({"dry_run": "no"}, 422, "invalid"),
+        ({"force": 0}, 422, "invalid"),
         ({"reason": "x" * 501}, 422, "invalid"),
     ],
 )
