@@ -28,7 +28,7 @@ class Fast(Quick):
     def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
         super().__init__(types, redaction)
         self._quiet, self._encode = redaction.quiet_json, Encoder().encode
-        self._shapes: dict[tuple[tuple[Any, ...], tuple[type, ...]], tuple[str, ...]] = {}  # → the keys of floats
+        self._shapes: dict[tuple[Any, ...], tuple[str, ...]] = {}  # → the keys of floats
 
     def context(self, value: dict[Any, Any], depth: int) -> str | None:
         """As `Quick.context`."""
@@ -36,11 +36,11 @@ class Fast(Quick):
             return None
         try:
             copy = value.copy()
-            shape = tuple(copy), tuple(map(type, copy.values()))
+            shape = (*copy, *map(type, copy.values()))
             floats = self._shapes.get(shape)
             if floats is None:
                 text = super().context(copy, depth)
-                if text is not None and _LEAVES.issuperset(shape[1]) and self._secret.keys().isdisjoint(copy):
+                if text is not None and _LEAVES.issuperset(shape[len(copy) :]) and self._secret.keys().isdisjoint(copy):
                     self._learn(copy, shape)
                 return text
             for key in floats:
@@ -54,7 +54,7 @@ class Fast(Quick):
             return None
         return super().context(copy, depth)
 
-    def _learn(self, value: dict[Any, Any], shape: tuple[tuple[Any, ...], tuple[type, ...]]) -> None:
+    def _learn(self, value: dict[Any, Any], shape: tuple[Any, ...]) -> None:
         if len(self._shapes) >= _SHAPES:  # keys that are ids: begin anew
             self._shapes.clear()
         self._shapes[shape] = tuple(key for key, item in value.items() if type(item) is float)
