@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from gunicorn.glogging import Logger as _Logger  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger as _Logger
 
 from .stdlib import ObsHandler, to_terminal
 
