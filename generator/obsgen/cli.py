@@ -374,12 +374,13 @@ _verb(logs_check, logs, "check")
 
 def _standard(config: Path, profile: str | None, contract: Path | None) -> Standard:
     from .conformance import standard
-    from .road import load
 
     named = None if profile else os.environ.get("OBSGEN_CONTRACT")
     if contract and profile:
         raise click.UsageError("--contract stands in place of the declaration: leave --profile out")
     if contract or named:
         return standard.read(contract or Path(str(named)))
+    from .road import load
+
     (chosen,) = _chosen(config, [profile] if profile else [], everything=False)
     return standard.of(load(config, chosen).declaration)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..document import did_you_mean
 from . import strict
 from .credentials import MARK, Credentials
 from .rules import RULES
@@ -84,6 +83,7 @@ class Checker:
         self._at, self._level, self._service, self._trace = (_DEEP.join(paths.get(name, (name,))) for name in FORMS)
         self._deep = [path for name, path in paths.items() if name in FORMS and len(path) > 1]
         self._levels = frozenset(log.levels)
+        self._quiet = self._levels - FAILED
         self._services = frozenset([service] if service else contract.services)
         self._explainable = not EXPLAINS.isdisjoint(paths)
         self._spaced = self._explained = self._bad = False
@@ -128,7 +128,7 @@ class Checker:
                 if value.__class__ is dict:
                     self._value = value
                     self._object(value, text)
-                    self._forms(value, size)
+                    self._forms(value, size, captured)
                 else:
                     self._found(*strict.not_an_object(value))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -152,8 +152,7 @@ class Checker:
             self._found(*twice)
         if self._open:
             self._not_redacted()
-        joined = "\n".join(texts)
-        if self._possible(joined) and self._credentials.text(joined) != joined:
+        if self._possible("\n".join(texts)) and any(self._credentials.text(one) != one for one in texts):
             self._secret(value)
 
     def _walk(self, node: Node, value: Decoded) -> int:
@@ -199,15 +198,15 @@ class Checker:
                 keys += self._list(node, item)
         return keys
 
-    def _forms(self, value: Decoded, size: int) -> None:
+    def _forms(self, value: Decoded, size: int, captured: Captured) -> None:
         """Fields whose form is more than a type; one of another type was told by its shape."""
         get = (value | self._dug(value) if self._deep else value).get
         level, service, trace, timestamp = get(self._level), get(self._service), get(self._trace), get(self._at)
-        if level.__class__ is str and (level not in self._levels or level in FAILED):
+        if level.__class__ is str and level not in self._quiet:
             self._level_of(level)
         if service.__class__ is not str:
             service = ""
-        elif service not in self._services or self._captured.service not in (None, service):
+        elif service not in self._services or (captured is not BARE and captured.service not in (None, service)):
             self._foreign(service)
         if trace.__class__ is str:
             if trace == ZEROS:
@@ -221,9 +220,9 @@ class Checker:
                 part = self._another_second(timestamp)
             if part is not None:
                 at = self._base + part
-                captured = self._captured.at
-                if at - (self.now if captured is None else captured) > SKEW or (captured and captured - at > SKEW):
-                    self._skewed(at, captured)
+                then = None if captured is BARE else captured.at
+                if at - (self.now if then is None else then) > SKEW or (then is not None and then - at > SKEW):
+                    self._skewed(at, then)
                 span = self._today.get(service) or self._span(service, at)
                 span.bytes += size
                 if at > span.last:
@@ -272,6 +271,8 @@ class Checker:
 
     def _level_of(self, level: str) -> None:
         if level not in self._levels:
+            from ..document import did_you_mean  # which takes longer than a thousand lines
+
             guess = did_you_mean(level.upper(), self._levels) or level.upper()
             known = guess if guess in self._levels else f"one of {', '.join(self.standard.contract.logging.levels)}"
             self._found("logs/level", f"no declared level is {self._short(level)}", f"write {known}", self._level)

@@ -113,12 +113,12 @@ func BenchmarkNested(b *testing.B) {
 	})
 }
 
-var failed = errors.New("LLM call timed out")
+var errTimedOut = errors.New("LLM call timed out")
 
 // Ours also has the calls that led here.
 func BenchmarkError(b *testing.B) {
 	compare(b, func(one subject, number int) {
-		one.log.LogAttrs(one.context, slog.LevelError, "Room failed", slog.Any("error", failed), slog.Int("number", number))
+		one.log.LogAttrs(one.context, slog.LevelError, "Room failed", slog.Any("error", errTimedOut), slog.Int("number", number))
 	})
 }
 

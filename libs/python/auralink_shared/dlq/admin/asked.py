@@ -40,7 +40,12 @@ def _rfc3339(value: object) -> object:
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), Field(strict=False)]
+def _whole(value: object) -> object:
+    """3.0 is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
 
 
 class Strict(BaseModel):
@@ -54,7 +59,7 @@ class Conditions(Strict):
 
     error: str = Field(default="", max_length=500, description="Part of error or error_type, in any letter case")
     text: str = Field(default="", max_length=500, description="Part of the whole letter, in any letter case")
-    min_attempts: int = Field(default=0, ge=0, le=1_000_000)
+    min_attempts: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)] = 0
     since: Time | Absent = Field(default=None, description="RFC 3339, inclusive", examples=["2026-01-31T12:00:00Z"])
     until: Time | Absent = Field(default=None, description="RFC 3339, inclusive", examples=["2026-01-31T13:00:00Z"])
     fingerprint: str = Field(default="", pattern="^([0-9a-f]{12})?$", description="A group of /groups")
