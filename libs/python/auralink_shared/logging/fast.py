@@ -20,6 +20,7 @@ except ImportError:  # the extra is not installed
 
 _LEAVES = frozenset((str, int, bool, type(None), float))
 _SHAPES = 2048  # that are remembered
+NOT_FLAT = ("",)  # of a shape with containers or secrets: not for msgspec
 
 
 class Fast(Quick):
@@ -37,6 +38,8 @@ class Fast(Quick):
         try:
             copy = value.copy()
             floats = self._shapes.get((*copy, *map(type, copy.values())))
+            if floats is NOT_FLAT:
+                return self._slow(copy, depth)
             if floats is not None:
                 for key in floats:
                     number = copy[key]
@@ -56,8 +59,9 @@ class Fast(Quick):
 
     def _learn(self, value: dict[Any, Any]) -> None:
         kinds = tuple(map(type, value.values()))
-        if not _LEAVES.issuperset(kinds) or not self._secret.keys().isdisjoint(value):
-            return
+        flat = _LEAVES.issuperset(kinds) and self._secret.keys().isdisjoint(value)
         if len(self._shapes) >= _SHAPES:  # keys that are ids: begin anew
             self._shapes.clear()
-        self._shapes[(*value, *kinds)] = tuple(key for key, item in value.items() if type(item) is float)
+        self._shapes[(*value, *kinds)] = (
+            tuple(key for key, item in value.items() if type(item) is float) if flat else NOT_FLAT
+        )
