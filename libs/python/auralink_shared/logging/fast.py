@@ -20,6 +20,7 @@ except ImportError:  # the extra is not installed
 
 _LEAVES = frozenset((str, int, bool, type(None), float))
 _SHAPES = 2048  # that are remembered
+NOT_FLAT = ("",)  # of a shape with containers or secrets: not for msgspec
 
 
 class Fast(Quick):
@@ -27,7 +28,7 @@ class Fast(Quick):
 
     def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
         super().__init__(types, redaction)
-        self._quiet, self._encode = redaction.quiet_json, Encoder().encode
+        self._quiet, self._encode, self._slow = redaction.quiet_json, Encoder().encode, super().context
         self._shapes: dict[tuple[Any, ...], tuple[str, ...]] = {}  # → the keys of floats
 
     def context(self, value: dict[Any, Any], depth: int) -> str | None:
@@ -36,25 +37,31 @@ class Fast(Quick):
             return None
         try:
             copy = value.copy()
-            shape = (*copy, *map(type, copy.values()))
-            floats = self._shapes.get(shape)
-            if floats is None:
-                text = super().context(copy, depth)
-                if text is not None and _LEAVES.issuperset(shape[len(copy) :]) and self._secret.keys().isdisjoint(copy):
-                    self._learn(copy, shape)
-                return text
-            for key in floats:
-                number = copy[key]
-                if not (1e-4 <= number < 1e16 or -1e16 < number <= -1e-4 or number == 0.0):  # with an exponent, or NaN
-                    return super().context(copy, depth)
-            encoded = self._encode(copy)
-            if len(encoded) <= SMALL and self._quiet(encoded):
-                return encoded.decode()
+            floats = self._shapes.get((*copy, *map(type, copy.values())))
+            if floats is NOT_FLAT:
+                return self._slow(copy, depth)
+            if floats is not None:
+                for key in floats:
+                    number = copy[key]
+                    if not (
+                        1e-4 <= number < 1e16 or -1e16 < number <= -1e-4 or number == 0.0
+                    ):  # with an exponent, or NaN
+                        return self._slow(copy, depth)
+                encoded = self._encode(copy)
+                if len(encoded) <= SMALL and self._quiet(encoded):
+                    return encoded.decode()
         except Exception:  # half a surrogate pair, a key that can't be hashed
             return None
-        return super().context(copy, depth)
+        text = self._slow(copy, depth)
+        if floats is None and text is not None:
+            self._learn(copy)
+        return text
 
-    def _learn(self, value: dict[Any, Any], shape: tuple[Any, ...]) -> None:
+    def _learn(self, value: dict[Any, Any]) -> None:
+        kinds = tuple(map(type, value.values()))
+        flat = _LEAVES.issuperset(kinds) and self._secret.keys().isdisjoint(value)
         if len(self._shapes) >= _SHAPES:  # keys that are ids: begin anew
             self._shapes.clear()
-        self._shapes[shape] = tuple(key for key, item in value.items() if type(item) is float)
+        self._shapes[(*value, *kinds)] = (
+            tuple(key for key, item in value.items() if type(item) is float) if flat else NOT_FLAT
+        )

@@ -101,8 +101,8 @@ class StructuredLogger:
     def _log(self, level: str, message: object, context: object, error: object = None) -> None:
         if self._bound:
             context = _merged(self._bound, context)
-        fields = NO_FAILURE if error is None else failure(error)
-        if not self.writer.write(self.entry.line(level, message, context, current(), fields), level):
+        line = self.entry.line(level, message, context, current(), NO_FAILURE if error is None else failure(error))
+        if not self.writer.write(line, level):
             self.entry.counts.dropped[level] += 1
 
     def _missing(self, count: int) -> bytes:

@@ -94,9 +94,16 @@ class Quick:
                 parts.append(name + float.__repr__(item))
             elif kind is bool or item is None:
                 parts.append(name + _NAMES[item])
-            else:
+            elif depth < 2:
+                raise LookupError
+            elif kind is dict:
                 parts.append(name)
-                self._container(item, kind, depth - 1, parts, texts, encode)
+                self._dict(item, self._below, depth - 1, parts, texts, encode)
+            elif kind is list or kind is tuple:
+                parts.append(name)
+                self._list(item, depth - 1, parts, texts, encode)
+            else:
+                raise TypeError
         parts.append("}" if before == "," else "{}")
 
     def _list(self, value: Any, depth: int, parts: list[str], texts: list[str], encode: Encode) -> None:
@@ -115,23 +122,18 @@ class Quick:
                 parts.append(before + float.__repr__(item))
             elif kind is bool or item is None:
                 parts.append(before + _NAMES[item])
-            else:
+            elif depth < 2:
+                raise LookupError
+            elif kind is dict:
                 parts.append(before)
-                self._container(item, kind, depth - 1, parts, texts, encode)
+                self._dict(item, self._below, depth - 1, parts, texts, encode)
+            elif kind is list or kind is tuple:
+                parts.append(before)
+                self._list(item, depth - 1, parts, texts, encode)
+            else:
+                raise TypeError
             before = ","
         parts.append("]" if before == "," else "[]")
-
-    def _container(
-        self, value: Any, kind: type, depth: int, parts: list[str], texts: list[str], encode: Encode
-    ) -> None:
-        if depth < 1:
-            raise LookupError
-        if kind is dict:
-            self._dict(value, self._below, depth, parts, texts, encode)
-        elif kind is list or kind is tuple:
-            self._list(value, depth, parts, texts, encode)
-        else:
-            raise TypeError
 
     def _declared(self, key: Any, kind: type) -> str:
         """The name of a key whose declared type the value has. Raises LookupError where it is another, or the key unknown."""

@@ -68,11 +68,25 @@ class Writer:
         self._busy = True
         try:
             if not self._shared:
-                self._whole(line)
-            elif not (self._at_once(line) or self._on_pipe(line)):
+                if (sent := os.write(self.fd, line)) != len(line):
+                    self._whole(line[sent:])
+            elif self._nowait and len(line) <= PIPE_BUF and not (self._untold or self._rest):
+                # Most lines: nobody else is writing, there is room. A short one is out whole or not at all.
+                fd = self.fd
+                try:
+                    lockf(fd, _LOCK)
+                    try:
+                        os.pwritev(fd, (line,), -1, self._nowait)
+                    finally:
+                        lockf(fd, LOCK_UN)
+                    self.stalled = False
+                except OSError:  # somebody holds it, no room; what else it may be, `_on_pipe` finds
+                    if not self._on_pipe(line):
+                        return False
+            elif not self._on_pipe(line):
                 return False
-            while self._rest and not self.stalled:  # what a signal handler said meanwhile
-                self._on_pipe(b"") if self._shared else self._whole(self._taken())
+            if self._rest:
+                self._end()
             self.written += 1
             return True
         except (OSError, ValueError) as error:
@@ -81,6 +95,11 @@ class Writer:
         finally:
             self._busy = False
             lock.release()
+
+    def _end(self) -> None:
+        """What a signal handler said meanwhile."""
+        while self._rest and not self.stalled:
+            self._on_pipe(b"") if self._shared else self._whole(self._taken())
 
     def drop(self) -> bool:
         """Count a line that nobody will see; False."""
@@ -104,22 +123,6 @@ class Writer:
     def _taken(self) -> bytes:
         rest, self._rest = self._rest, b""
         return rest
-
-    def _at_once(self, line: bytes) -> bool:
-        """Most lines: nobody else is writing, there is room, nothing is left from before. A short one is out whole or not at all."""
-        if not self._nowait or len(line) > PIPE_BUF or self._untold or self._rest:
-            return False
-        fd = self.fd
-        try:
-            lockf(fd, _LOCK)
-            try:
-                os.pwritev(fd, (line,), -1, self._nowait)
-            finally:
-                lockf(fd, LOCK_UN)
-        except OSError:  # somebody holds it, no room; what else it may be, `_on_pipe` finds
-            return False
-        self.stalled = False
-        return True
 
     def _on_pipe(self, line: bytes) -> bool:
         deadline = time.monotonic() + (0 if self.stalled else self.patience)
