@@ -1,12 +1,14 @@
 # Everything is made in .venv; the judges go to the user's cache (tools/install). Needs python3 >= 3.11; `tools` also
-# Go and Node.js. Variables: PYTHON (python3), PROFILE (prod), GRAFANA_URL, ARGS (passed on to pytest or to the benchmark).
+# Go and Node.js. Variables: PYTHON (python3), PROFILE (prod), GRAFANA_URL, ARGS (passed on to pytest, benchmark
+# or soak), N (rounds of the soak).
 PYTHON ?= python3
 PROFILE ?= prod
+N ?= 2
 ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test tools verify grafana-check bench lint clean
+.PHONY: help render test tools verify grafana-check bench bench-runtime soak lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,10 +32,16 @@ grafana-check: $(VENV)/.runtime ## Ask the Grafana at GRAFANA_URL whether it sho
 bench: $(VENV)/.bench ## Measure the generator (bench/)
 	$(VENV)/bin/python -m bench $(ARGS)
 
+bench-runtime: $(VENV)/.bench ## Measure the libraries beside their peers (bench/runtime/)
+	$(VENV)/bin/python -m bench.runtime $(ARGS)
+
+soak: $(VENV)/.dev ## Kill Redis and cut its power N times (2) in each way, count what is lost (docs/soak.md)
+	cd libs && ../$(VENV)/bin/python -m soak --rounds $(N) $(ARGS)
+
 lint: $(VENV)/.dev ## Check style, format and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy --strict generator libs/python/auralink_shared
+	$(VENV)/bin/mypy --strict generator libs/python/auralink_shared libs/soak
 
 clean: ## Remove what was made here; the judges in the cache stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -51,6 +59,6 @@ $(VENV)/.dev: $(VENV)/.runtime libs/python/pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable 'libs/python[test]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.dev
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+$(VENV)/.bench: $(VENV)/.dev libs/python/pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --editable 'libs/python[bench]'
 	@touch $@

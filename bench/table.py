@@ -38,7 +38,7 @@ def sizes(numbers: Numbers, heading: str) -> str:
     """One line per row: seconds at each size; MB/s, growth and memory at the largest."""
     every = sorted(next(iter(numbers.values())))
     head = [heading, *(f"{size:,}" for size in every), "MB", "MB/s", "growth", "peak RSS"]
-    return _table(head, (_line(name, row) for name, row in numbers.items()))
+    return table(head, (_line(name, row) for name, row in numbers.items()))
 
 
 def _line(name: str, row: Mapping[int, Number]) -> list[str]:
@@ -51,7 +51,7 @@ def _line(name: str, row: Mapping[int, Number]) -> list[str]:
 def aims(rows: Iterable[Aim]) -> str:
     """One line per aim."""
     head = ["aim", "limit", "measured", ""]
-    return _table(head, ([a.text, _with(a.limit, a.unit), _with(a.measured, a.unit), _verdict(a)] for a in rows))
+    return table(head, ([a.text, _with(a.limit, a.unit), _with(a.measured, a.unit), _verdict(a)] for a in rows))
 
 
 def _verdict(aim: Aim) -> str:
@@ -62,6 +62,7 @@ def _with(number: float, unit: str) -> str:
     return f"{number:.3g}{unit}"
 
 
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Markdown: the first column is text, the others are numbers."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines)) + "\n"

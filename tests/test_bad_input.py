@@ -155,6 +155,7 @@ ROOMY = yaml.safe_load(SMALLEST) | {
     },
     "dlq": {
         "image": "example.com/dlq:1",
+        "api": {"tokens": {"secret": "hook"}},
         "redis": {"password": {"secret": "hook"}},
         "queues": {"orders": {"owner": "web"}},
     },

@@ -144,7 +144,7 @@ def shown(problems: Sequence[Problem], id: str) -> str:
 
 def test_every_check_has_a_page_and_every_page_a_check() -> None:
     pages = {path.relative_to(PAGES).with_suffix("").as_posix() for path in PAGES.rglob("*.md")} - {"README"}
-    assert pages == set(IDS)
+    assert {page for page in pages if not page.startswith("logs/")} == set(IDS)  # those are of tests/test_log_rules.py
 
 
 def test_the_index_lists_every_check_and_its_question() -> None:

@@ -252,6 +252,18 @@ def test_a_container_is_given_exactly_the_secrets_that_it_names(declared: Declar
         assert sorted(set(re.findall(r"/run/secrets/([a-z0-9-]+)", said))) == sorted(service.get("secrets", ())), name
 
 
+@each
+def test_the_api_alone_reads_its_tokens_and_is_told_where(declared: Declared) -> None:
+    dlq = declared.declaration.dlq
+    assert dlq and dlq.api.tokens
+    told = {
+        name: service["environment"]["DLQ_TOKENS_FILE"]
+        for name, service in services(declared).items()
+        if "DLQ_TOKENS_FILE" in service.get("environment", {})
+    }
+    assert told == {"dlq-api": f"/run/secrets/{dlq.api.tokens.secret}"}
+
+
 def test_secrets_stay_out_of_git(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "rendered" / "local", tmp_path / "local")
     for command in (["init", "-q"], ["add", "."]):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 def rendered(folder: Path, dlq: Mapping[str, Any] | None) -> dict[str, str]:
     """The tree of the smallest fleet with this section."""
     data = yaml.safe_load((ROOT / "tests/fleets/smallest/observability.yaml").read_text(encoding="utf-8"))
-    data["secrets"] |= {name: {"secret": "redis", "key": name} for name in ("whole", "sizes")}
+    data["secrets"] |= {name: {"secret": "redis", "key": name} for name in ("whole", "sizes", "people")}
     (folder / "profiles").mkdir()
     (folder / "profiles/one.yaml").write_text("{cluster: home}\n", encoding="utf-8")
     text = yaml.safe_dump(data | ({"dlq": dlq} if dlq else {}), sort_keys=False)
@@ -108,6 +108,32 @@ def test_the_contract_is_mounted_where_the_programs_look_for_it(tmp_path: Path) 
             f"{mount['name']}\n" in files[f"dlq/{name}.yaml"]
             and contract["metadata"]["name"] in files[f"dlq/{name}.yaml"]
         )
+
+
+def test_the_api_reads_its_tokens_where_they_are_mounted_as_the_user_it_runs_as(tmp_path: Path) -> None:
+    files = rendered(tmp_path, section() | {"api": {"tokens": {"secret": "people"}}})
+    deployment = next(one for one in yaml.safe_load_all(files["dlq/api.yaml"]) if one["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    folder, _, file = variables(container)["DLQ_TOKENS_FILE"].rpartition("/")
+    mount = next(one for one in container["volumeMounts"] if one["mountPath"] == folder)
+    assert mount["readOnly"] is True
+    assert "subPath" not in mount  # such a file stays the old one
+    secret = next(one["secret"] for one in pod["volumes"] if one["name"] == mount["name"])
+    assert secret["secretName"] == "redis"
+    assert secret["items"] == [{"key": "people", "path": file}]
+    group_may_read = 0o040
+    assert secret["defaultMode"] & group_may_read and pod["securityContext"]["fsGroup"] == 65532
+    assert not secret["defaultMode"] & 0o007
+    (line,) = (line for line in files["SECRETS.md"].splitlines() if "`people`" in line and line.startswith("|"))
+    assert "admin API, variable `DLQ_TOKENS_FILE`" in line
+    assert "auralink-dlq token" in files["SECRETS.md"]
+
+
+def test_the_cleanup_is_given_no_tokens(tmp_path: Path) -> None:
+    files = rendered(tmp_path, section() | {"api": {"tokens": {"secret": "people"}}})
+    assert "people" not in files["dlq/cleanup.yaml"]
+    assert "DLQ_TOKENS_FILE" not in files["dlq/cleanup.yaml"]
 
 
 def test_a_changed_queue_restarts_redis_and_the_api(tmp_path: Path) -> None:

@@ -15,3 +15,5 @@ SCHEMAS = _shipped("schemas")
 UPSTREAM = _shipped("upstream")
 PACKS = _shipped("packs")
 LUA = _shipped("libs/lua")
+REDACTION = _shipped("libs/python") / "auralink_shared" / "logging" / "redaction.py"
+"""What the loggers redact by, so that what looks for credentials in their lines goes by the same patterns."""

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,8 @@ import click
 from .problem import Problem, ProblemsError
 
 if TYPE_CHECKING:
+    from .conformance.rules import Allowance
+    from .conformance.standard import Standard
     from .differences import Compared
     from .road import Declared
 
@@ -53,7 +58,7 @@ def main() -> None:
         click.get_current_context().color = False
 
 
-def _verb(function: Callable[..., int]) -> click.Command:
+def _verb(function: Callable[..., int], group: click.Group = main, name: str = "") -> click.Command:
     """A verb returns its exit code; problems that stop it are printed, and never a traceback."""
 
     def run(**options: Any) -> None:
@@ -69,7 +74,7 @@ def _verb(function: Callable[..., int]) -> click.Command:
 
     run.__doc__ = function.__doc__
     run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    return main.command(function.__name__, context_settings=_HELP)(run)
+    return group.command(name or function.__name__, context_settings=_HELP)(run)
 
 
 def _say(problems: Sequence[Problem], form: str, *, to_stdout: bool = False) -> None:
@@ -296,3 +301,112 @@ def init(folder: Path) -> int:
         click.echo(f"wrote {path}", err=True)
     click.echo("next: obsgen check --all && obsgen render --profile prod", err=True)
     return 0
+
+
+@main.group(context_settings=_HELP)
+def logs() -> None:
+    """Real log lines, beside what is declared of them."""
+
+
+def _maxima(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, Allowance]:
+    from .conformance.rules import allowance
+
+    try:
+        return dict(map(allowance, given))
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), context, option) from None
+
+
+def _duration(context: click.Context, option: click.Parameter, given: str) -> float:
+    from .model import seconds
+
+    if not re.fullmatch(r"(\d+(ms|[smhdwy]))+", given):
+        raise click.BadParameter(f"{given!r} is no duration, as in 90m or 7d", context, option)
+    return seconds(given)
+
+
+def _moment(context: click.Context, option: click.Parameter, given: str | None) -> float:
+    try:
+        return datetime.fromisoformat(given).timestamp() if given else time.time()
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is no time, as in 2026-11-26T12:00:00Z", context, option) from None
+
+
+@click.argument("files", nargs=-1, metavar="[FILE | -]...")
+@_config
+@click.option("--profile", metavar="NAME", help="The profile under which the declaration counts.")
+@click.option(
+    "--contract",
+    type=click.Path(path_type=Path),
+    help="A rendered contract.json in place of the declaration; without --profile also $OBSGEN_CONTRACT.",
+)
+@click.option("--run", "command", metavar="CMD", help="What a shell's command prints; passed on to stderr.")
+@click.option("--stderr", is_flag=True, help="With --run: its stderr too.")
+@click.option("--loki", metavar="URL", help="A sample of what Loki holds; credentials as logcli reads them.")
+@click.option("--query", metavar="Q", help="With --loki: which lines; default those of --service.")
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    default=2000,
+    show_default=True,
+    help="With --loki: how many lines.",
+)
+@click.option(
+    "--since",
+    default="24h",
+    metavar="DURATION",
+    show_default=True,
+    callback=_duration,
+    help="With --loki: from how long ago.",
+)
+@click.option("--until", callback=_moment, metavar="TIME", help="With --loki: up to when; default now.")
+@click.option("--seed", default=0, metavar="N", show_default=True, help="With --loki: draws other moments.")
+@click.option("--service", metavar="NAME", help="Who writes these lines; default any declared service.")
+@click.option(
+    "--max",
+    "maxima",
+    multiple=True,
+    callback=_maxima,
+    metavar="RULE=N",
+    help="Lines that may break a rule: a number, a share as in 5%; volume=1GB a day.",
+)
+@click.option(
+    "--show", type=click.IntRange(1), metavar="N", default=3, show_default=True, help="Different facts shown of a rule."
+)
+@_output
+@_strict
+def logs_check(
+    files: tuple[str, ...],
+    config: Path,
+    profile: str | None,
+    contract: Path | None,
+    form: str,
+    strict: bool,
+    **how: Any,
+) -> int:
+    """Lines against the contract: JSON, required fields, forms, levels, secrets, sizes, types, volume.
+
+    Bare lines, those of containerd and CRI-O, and Docker's json-file are told apart. Each rule has a page in docs/checks/logs.
+    """
+    from .conformance.command import check
+
+    found = check(_standard(config, profile, contract), files, **how)
+    click.echo(found.text(form), nl=False)
+    return int(found.failed or (strict and bool(found.problems)))
+
+
+_verb(logs_check, logs, "check")
+
+
+def _standard(config: Path, profile: str | None, contract: Path | None) -> Standard:
+    from .conformance import standard
+    from .road import load
+
+    named = None if profile else os.environ.get("OBSGEN_CONTRACT")
+    if contract and profile:
+        raise click.UsageError("--contract stands in place of the declaration: leave --profile out")
+    if contract or named:
+        return standard.read(contract or Path(str(named)))
+    (chosen,) = _chosen(config, [profile] if profile else [], everything=False)
+    return standard.of(load(config, chosen).declaration)

@@ -34,6 +34,18 @@ def variables(declaration: Declaration) -> Mapping[str, Mapping[str, str]]:
     }
 
 
+def file_names(declaration: Declaration) -> Mapping[str, Mapping[str, str]]:
+    """Service → variable → logical name of the secret whose file the program reads itself; the variable says where it is."""
+    dlq = declaration.dlq
+    return {"dlq-api": {"DLQ_TOKENS_FILE": dlq.api.tokens.secret}} if dlq and dlq.api.tokens else {}
+
+
+def given(declaration: Declaration) -> dict[str, list[str]]:
+    """Service → logical names of the secrets that are mounted into it, sorted."""
+    found = (variables(declaration), file_names(declaration))
+    return {name: sorted({one for of in found for one in of.get(name, {}).values()}) for name in found[0]}
+
+
 def start(of: Mapping[str, str]) -> str:
     """A shell's script that reads files of secrets into variables and becomes the program named by its arguments.
 
@@ -57,6 +69,7 @@ def mounted(declaration: Declaration) -> list[str]:
     """Logical names of the secrets that are files of their own, sorted."""
     names = {name for name, _ in secrets.files(declaration, routing.receivers(declaration))}
     names |= {name for of in _deployed(declaration).values() for name in of.values()}
+    names |= {name for of in file_names(declaration).values() for name in of.values()}
     if declaration.deploys_grafana and declaration.grafana.admin_password:
         names.add(declaration.grafana.admin_password.secret)
     return sorted(names)

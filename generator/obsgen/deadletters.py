@@ -30,6 +30,12 @@ def passwords(declaration: Declaration) -> list[tuple[str, SecretSource]]:
     return [("DLQ_PASSWORD", password(declaration)), ("EXPORTER_PASSWORD", exporter_password(declaration))]
 
 
+def tokens(declaration: Declaration) -> SecretSource | None:
+    """Where the file is kept that says who may use the admin API."""
+    reference = of(declaration).api.tokens
+    return declaration.secrets[reference.secret] if reference else None
+
+
 def measured_keys(declaration: Declaration) -> list[str]:
     """Of each queue the inbox that the plan's writers fill, and the ages: one entry a letter."""
     return [key for name in sorted(of(declaration).queues) for key in (f"dlq:{name}", f"{{dlq:{name}}}:z")]
@@ -51,3 +57,5 @@ def readers(declaration: Declaration) -> Iterator[tuple[str, str]]:
         yield exporter, "Redis of the dead letters, variable `EXPORTER_PASSWORD`"
     yield own, "admin API and cleanup, variable `DLQ_REDIS_PASSWORD`"
     yield exporter, "Redis exporter, variable `REDIS_PASSWORD`"
+    if dlq.api.tokens:
+        yield dlq.api.tokens.secret, "admin API, variable `DLQ_TOKENS_FILE`"

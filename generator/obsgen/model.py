@@ -383,10 +383,17 @@ class Queue(Section, frozen=True, kw_only=True):
     retention: str | None = None
 
 
+class AdminApi(Section, frozen=True, kw_only=True):
+    """The admin API of the dead letters: `tokens` is the secret that says who may use it."""
+
+    tokens: SecretRef | None = None
+
+
 class DeadLetters(Section, frozen=True, kw_only=True):
     """The dead-letter queue."""
 
     image: str | None = None
+    api: AdminApi = AdminApi()
     redis: Redis
     retention: str = "30d"
     max_attempts: int = 3

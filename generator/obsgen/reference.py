@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,10 +19,13 @@ _PROFILES = (
 )
 _EXIT_CODES = (
     ("0", "nothing to say: no error, no difference"),
-    ("1", "problems or differences; with `--strict` a warning is enough"),
+    ("1", "problems or differences, of `logs check` also a command that failed; with `--strict` a warning is enough"),
     ("2", "could not run: wrong usage, a profile or file that is missing, a folder that can't be written"),
 )
-_OUTPUT = "stdout is the product: findings of `check`, differences, what `explain` and `schema` print. stderr is talk."
+_OUTPUT = (
+    "stdout is the product: findings of `check` and `logs check`, differences, what `explain` and `schema` print. stderr is talk, and what "
+    "a command under `logs check --run` says."
+)
 _WORDS = {"string": "text", "boolean": "`true` or `false`", "integer": "whole number", "object": "map"}
 _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "exclusiveMaximum": "below"}
 
@@ -102,13 +106,20 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def command_line(main: click.Group) -> str:
     """Markdown of every verb with its options as `--help` shows them, and of the exit codes."""
     parts = [_HEADER.format("command line", "command line"), str(main.help)]
-    for name, verb in main.commands.items():
+    for name, verb in _verbs(main):
         context = click.Context(verb, info_name=f"obsgen {name}", terminal_width=100, **verb.context_settings)
         shown = [option.get_help_record(context) or ("", "") for option in verb.get_params(context)]
         rows = [(f"`{option}`", " ".join(words.split())) for option, words in shown if words]
-        parts.append(f"## {name}\n\n{verb.help}\n\n```\n{verb.get_usage(context)}\n```")
+        parts.append(f"## {name}\n\n{inspect.cleandoc(verb.help or '')}\n\n```\n{verb.get_usage(context)}\n```")
         parts.append(_table(("option", "meaning"), rows))
     return "\n\n".join([*parts, "## Exit codes", _table(("code", "meaning"), _EXIT_CODES), _OUTPUT]) + "\n"
+
+
+def _verbs(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, verb in group.commands.items():
+        yield before + name, verb
+        if isinstance(verb, click.Group):
+            yield from _verbs(verb, f"{before}{name} ")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from shlex import quote as shell
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import agent, dashboards, routing, scrape
+from . import agent, compose, dashboards, routing, scrape
 from .model import Alert, Channel, Declaration, Level, Objective
 from .rules import Group, Rule, alerts, labels, owners, shown_on
 
@@ -205,6 +205,20 @@ def silence(declaration: Declaration, name: str) -> str:
     """The command that silences an alert for two hours."""
     url = shell(alertmanager_url(declaration))
     return f"amtool silence add alertname={shell(name)} -d 2h -c 'WHY, and who you are' --alertmanager.url={url}"
+
+
+def beside_the_api(declaration: Declaration) -> str:
+    """What to put before a command that runs in the admin API's container, where Redis and its password are known; "" without queues.
+
+    A process that Compose starts in a container has none of the variables that its first process read from files.
+    """
+    dlq = declaration.dlq
+    if not dlq or not dlq.queues:
+        return ""
+    if declaration.output != "compose":
+        return f"kubectl -n {declaration.namespace} exec -i deploy/dlq-api --"
+    script = compose.start(compose.variables(declaration)["dlq-api"])
+    return f"docker compose exec -T dlq-api /bin/sh -ec {shell(script)} sh"
 
 
 def answer(declaration: Declaration) -> str | None:

@@ -1,14 +1,13 @@
--- ARGV: oldest age to keep (microseconds), oldest removal to keep, trash letters at most, ids of letters to let go.
--- Letters that are younger or on their way to a queue stay. Answers {let go, purged from the trash}.
-local gone = 0
-for i = 4, #ARGV do
-  local age = call('ZSCORE', AGES, ARGV[i])
-  if age and tonumber(age) < tonumber(ARGV[1]) and not state_of(ARGV[i]).token then
-    forget(ARGV[i])
-    count('removed', 'retention')
+-- ARGV: place (queue | trash), oldest age or time of removal to keep (microseconds), ids of letters to let go for good.
+-- Letters that are younger by now, or on their way to a queue, stay. Answers how many went.
+local place, oldest, gone = ARGV[1], tonumber(ARGV[2]), 0
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local age = call('ZSCORE', place == 'trash' and TRASH or AGES, id)
+  if age and tonumber(age) < oldest and not state_of(id).token then
+    forget(id)
+    if place == 'queue' then count('removed', 'retention') end
     gone = gone + 1
   end
 end
-local old = call('ZRANGEBYSCORE', TRASH, '-inf', '(' .. ARGV[2], 'LIMIT', 0, tonumber(ARGV[3]))
-for _, id in ipairs(old) do forget(id) end
-return {gone, #old}
+return gone

@@ -110,6 +110,7 @@ CHECKS: tuple[Check, ...] = (
     Check("output/one-machine", "error", machine.one_machine),
     Check("dlq/image", "error", servers.no_image),
     Check("dlq/image-version", "warning", servers.moving_image),
+    Check("dlq/tokens", "error", servers.no_tokens),
     Check("dlq/cluster", "error", servers.cluster_of_one),
     Check("grafana/admin-password", "error", servers.no_admin_password),
     Check("dashboard/json", "error", dashboards.bad_json),

@@ -33,6 +33,14 @@ def no_image(declared: Declared) -> Iterator[Finding]:
         yield Finding(("dlq",), fact, "add image", key=True)
 
 
+def no_tokens(declared: Declared) -> Iterator[Finding]:
+    """The admin API refuses to serve an address that others reach while it doesn't know who may retry and remove."""
+    dlq = declared.declaration.dlq
+    if dlq and not dlq.api.tokens:
+        fact = "the admin API doesn't know who may use it, and would not start"
+        yield Finding(("dlq",), fact, "add api: {tokens: {secret: NAME}}", key=True)
+
+
 def moving_image(declared: Declared) -> Iterator[Finding]:
     """A name without a version is another program after the next pull, on one node and not on the other."""
     dlq = declared.declaration.dlq

@@ -15,7 +15,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         "runbooks/*.md",
         "runbooks/alert.md.j2",
-        {**named("header"), "output": lambda v: v.d.output, "page": lambda v: v.item},
+        {
+            **named("header"),
+            "output": lambda v: v.d.output,
+            "page": lambda v: v.item,
+            "retried": lambda v: runbooks.beside_the_api(v.d),
+        },
         each=lambda p: [(page.name, page) for page in runbooks.pages(p)],
     ),
     Row(
@@ -28,6 +33,7 @@ ROWS: tuple[Row, ...] = (
             "name": lambda v: v.d.name,
             "output": lambda v: v.d.output,
             "queues": lambda v: sorted(v.d.dlq.queues.items()) if v.d.dlq else [],
+            "retried": lambda v: runbooks.beside_the_api(v.d),
             "rows": lambda v: runbooks.index(v.plan),
             "silence": lambda v: runbooks.silence(v.d, "ALERT"),
             "severities": lambda v: runbooks.by_severity(v.plan),
@@ -48,6 +54,7 @@ ROWS: tuple[Row, ...] = (
             "mounted": lambda v: sorted({s.secret for _, s in secrets.files(v.d, routing.receivers(v.d))}),
             "needed": lambda v: secrets.needed(v.d, routing.receivers(v.d)),
             "output": lambda v: v.d.output,
+            "tokens": lambda v: v.d.dlq.api.tokens.secret if v.d.dlq and v.d.dlq.api.tokens else None,
         },
     ),
     Row("FILES", "FILES.j2", {**named("header"), "paths": lambda v: v.paths}),

@@ -152,7 +152,11 @@ _COMPOSE: Mapping[str, Value] = {
     "checksum": _checksums,
     "dashboards_path": lambda v: DASHBOARDS,
     "dlq": lambda v: v.d.dlq,
-    "given": lambda v: {name: sorted(set(of.values())) for name, of in compose.variables(v.d).items()},
+    "files": lambda v: {
+        service: {variable: f"{secrets.FILES_OF_COMPOSE}/{name}" for variable, name in of.items()}
+        for service, of in compose.file_names(v.d).items()
+    },
+    "given": lambda v: compose.given(v.d),
     "image": _images,
     "keys": _of_dlq(lambda d: ",".join(deadletters.measured_keys(d))),
     "loki_env": lambda v: compose.LOKI_VARIABLES,

@@ -54,6 +54,7 @@ ROWS: tuple[Row, ...] = (
             "contract": lambda v: v.files["contract/contract.json"],
             "monitoring_namespace": lambda v: v.d.monitoring_namespace,
             "own_prometheus": lambda v: v.d.prometheus.deploy,
+            "tokens": lambda v: deadletters.tokens(v.d),
         },
         when=lambda p: p.declaration.dlq is not None,
         wraps=("contract/contract.json",),

@@ -1,132 +1,60 @@
-"""A real redis-server on loopback, asked as the user `dlq` of the rendered ACL. Without one these tests skip, saying so.
-
-OBSGEN_REQUIRE_JUDGES=1: they fail instead. Looked for in the cache that `make tools` fills, then in PATH.
-"""
+"""Fixtures of a real Redis, and a clock that tests move. The servers: servers.py."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis as client_library
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from browsing import browser, serve  # noqa: F401 - fixtures of the page's tests
+from servers import PASSWORD, ROOT, SERVERS, Nodes, Server, server_program
 
 from auralink_shared.dlq import DeadLetters, Settings, Spool
 
-ROOT = Path(__file__).parents[3]
-PASSWORD = "as in the Secret"
+__all__ = ["OTHER", "PASSWORD", "QUEUE", "ROOT", "SETTINGS", "Clock", "Server", "server_program"]
+
 QUEUE, OTHER = "rooms:create", "webhooks:deliver"
-START_SECONDS = 30
 
 
-def server_program() -> str:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obsgen" / "bin"
-    found = next((str(path) for path in sorted(cache.glob("redis-server-7.*"))), None) or shutil.which("redis-server")
-    if found:
-        return found
-    said = "redis-server is not here, so nothing was asked of a real Redis (make tools)"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-        pytest.fail(said)
-    pytest.skip(said)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "each_server: asked of every server that is promised, not of the oldest alone")
 
 
-def acl() -> list[str]:
-    """The user `dlq` as the rendered start script makes it."""
-    folder = ROOT / "rendered" / "local" / "dlq"
-
-    def signed(sign: str, name: str) -> list[str]:
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
-        return [sign + line.split()[0] for line in lines if line.split() and not line.startswith("#")]
-
-    return [
-        "on",
-        f">{PASSWORD}",
-        "resetkeys",
-        "resetchannels",
-        "-@all",
-        *signed("~", "keys.txt"),
-        *signed("+", "commands.txt"),
-    ]
-
-
-def free_port() -> int:
-    """A port whose neighbour 10,000 above, where nodes of a Cluster talk, is one as well; each worker of pytest-xdist looks elsewhere."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for port in range(21_000 + 500 * (worker % 20), 31_000):
-        with socket.socket() as one, socket.socket() as other:
-            try:
-                one.bind(("127.0.0.1", port))
-                other.bind(("127.0.0.1", port + 10_000))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no port is free")
-
-
-class Server:
-    """redis-server with a folder of its own, as durable as the rendered one."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.program, self.folder, self.options, self.port = server_program(), folder, options, free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-        folder.mkdir(exist_ok=True)
-        self.start()
-
-    @property
-    def root(self) -> Any:
-        """As the default user, which only tests have."""
-        return client_library.Redis(port=self.port)
-
-    def start(self) -> None:
-        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--appendfsync", "always", "--maxmemory-policy", "noeviction", *self.options],
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-            )
-        end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.root.ping()  # refused while it reads its file, as ACL is not
-                answers = self.root.info("server")["process_id"]
-                assert answers == self.process.pid, f"port {self.port} is another server's"
-                self.root.execute_command("ACL", "SETUSER", "dlq", *acl())
-                return
-            except client_library.ConnectionError:
-                assert self.process.poll() is None and time.monotonic() < end, (self.folder / "log").read_text()
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        assert self.process
-        self.process.kill()
-        self.process.wait()
-
-    def connect(self) -> Any:
-        return client_library.Redis(port=self.port, username="dlq", password=PASSWORD, retry=Retry(NoBackoff(), 0))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for name in {"server", "nodes"} & set(metafunc.fixturenames):
+        if metafunc.definition.get_closest_marker("each_server"):
+            metafunc.parametrize(name, list(SERVERS), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    one = Server(tmp_path_factory.mktemp("redis"))
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Redis 7.0, the oldest that is promised, or each, where the mark says so."""
+    one = Server(tmp_path_factory.mktemp("redis"), kind=getattr(request, "param", "redis-7.0"))
     yield one
     one.kill()
+
+
+@pytest.fixture(scope="session")
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """The same as a Cluster of three."""
+    one = Nodes(tmp_path_factory.mktemp("nodes"), kind=getattr(request, "param", "redis-7.0"))
+    yield one
+    one.kill()
+
+
+@pytest.fixture(params=["one", "cluster"])
+def place(request: pytest.FixtureRequest) -> Server | Nodes:
+    """Both, one after the other, and empty."""
+    found: Server | Nodes = request.getfixturevalue("server" if request.param == "one" else "nodes")
+    found.flush()
+    return found
 
 
 @pytest.fixture
 def redis(server: Server) -> Any:
     """An empty Redis, as the user `dlq`."""
-    server.root.flushall()
-    server.root.config_set("maxmemory", "0")
+    server.flush()
     return server.connect()
 
 
@@ -151,3 +79,12 @@ SETTINGS = Settings.from_contract({"dlq": {"queues": {QUEUE: {"max_attempts": 3}
 @pytest.fixture
 def letters(redis: Any, clock: Clock, tmp_path: Path) -> DeadLetters:
     return DeadLetters(redis, settings=SETTINGS, spool=Spool(tmp_path / "spool"), clock=clock)
+
+
+@pytest.fixture
+def api(letters: DeadLetters, tmp_path: Path) -> Iterator[Any]:
+    """The admin API with tokens, as it runs."""
+    from admin import Api
+
+    with Api(letters, tmp_path).running() as running:
+        yield running

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis as client_library
-from redis.cluster import ClusterNode
+from servers import Nodes
 
-from auralink_shared.dlq import Conflict, DeadLetters, Record, Refused, Unknown, scripts
-from conftest import OTHER, PASSWORD, QUEUE, SETTINGS, START_SECONDS, Clock, Server
+from auralink_shared.dlq import Conflict, DeadLetters, Filter, Record, Refused, Unknown, scripts
+from conftest import OTHER, QUEUE, SETTINGS, Clock
 
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
-    found: list[Server] = []
-    try:
-        for number in range(3):
-            found.append(Server(tmp_path_factory.mktemp("node") / str(number), "--cluster-enabled", "yes"))
-        for number, node in enumerate(found):
-            last = 16383 if number == 2 else (number + 1) * 5461 - 1
-            node.root.execute_command("CLUSTER", "ADDSLOTSRANGE", number * 5461, last)
-            node.root.execute_command("CLUSTER", "MEET", "127.0.0.1", found[0].port)
-        end = time.monotonic() + START_SECONDS
-        while not all(
-            "cluster_state:ok" in str(one) and "cluster_known_nodes:3" in str(one)
-            for one in (node.root.execute_command("CLUSTER", "INFO") for node in found)
-        ):
-            assert time.monotonic() < end, "the nodes don't find each other"
-            time.sleep(0.05)
-        yield found
-    finally:
-        for node in found:
-            node.kill()
-
-
-def connect(nodes: list[Server]) -> Any:
-    places = [ClusterNode("127.0.0.1", node.port) for node in nodes]
-    return client_library.RedisCluster(startup_nodes=places, username="dlq", password=PASSWORD)
+pytestmark = pytest.mark.each_server
 
 
 @pytest.fixture
-def letters(nodes: list[Server], clock: Clock) -> DeadLetters:
-    for node in nodes:
-        node.root.flushall()
-    return DeadLetters(connect(nodes), settings=SETTINGS, clock=clock)
+def letters(nodes: Nodes, clock: Clock) -> DeadLetters:
+    nodes.flush()
+    return DeadLetters(nodes.connect(), settings=SETTINGS, clock=clock)
 
 
 def queued(letters: DeadLetters, queue: str = QUEUE) -> list[bytes]:
@@ -123,9 +93,7 @@ def test_a_client_killed_after_any_step_leaves_one_message(
     assert letters.stats(QUEUE).counters["replayed:ok"] == 1
 
 
-def test_a_letter_on_its_way_is_neither_removed_nor_edited_nor_cleaned_up(
-    letters: DeadLetters, killed: Any, clock: Clock
-) -> None:
+def test_a_letter_on_its_way_is_neither_removed_nor_edited_nor_let_go(letters: DeadLetters, killed: Any) -> None:
     add(letters)
     killed(1)
     with pytest.raises(Killed):
@@ -134,20 +102,31 @@ def test_a_letter_on_its_way_is_neither_removed_nor_edited_nor_cleaned_up(
         letters.remove(QUEUE, "1", by="bob")
     with pytest.raises(Conflict):
         letters.retry(QUEUE, "1", by="bob", payload=b"other")
-    clock.now += 365 * 86400
-    assert letters.cleanup(QUEUE) == (0, 0)
+    assert letters.forget(QUEUE, "queue", 2**60, ["1"]) == 0
     letters.retry(QUEUE, "1", by="bob")
     assert queued(letters) == [b'{"n":9007199254740993}']
 
 
-def test_two_operators_between_each_other_s_steps_send_it_once(
-    letters: DeadLetters, killed: Any, nodes: list[Server]
-) -> None:
+@pytest.mark.parametrize("what", ["cleanup", "bulk", "sweep"])
+def test_a_retry_that_was_cut_off_is_finished_by(letters: DeadLetters, killed: Any, clock: Clock, what: str) -> None:
+    add(letters)
+    killed(1)
+    with pytest.raises(Killed):
+        letters.retry(QUEUE, "1", by="ann")
+    clock.now += 365 * 86400
+    if what == "bulk":
+        assert [one.done for one in letters.bulk(QUEUE, "remove", Filter(), by="bob", allow_all=True)] == [0]
+    else:
+        getattr(letters, what)(QUEUE)
+    assert queued(letters) == [b'{"n":9007199254740993}']
+
+
+def test_two_operators_between_each_other_s_steps_send_it_once(letters: DeadLetters, killed: Any, nodes: Nodes) -> None:
     add(letters)
     killed(2)
     with pytest.raises(Killed):  # the first has pushed and is slow
         letters.retry(QUEUE, "1", by="ann")
-    second = DeadLetters(connect(nodes), settings=SETTINGS)
+    second = DeadLetters(nodes.connect(), settings=SETTINGS)
     second.retry(QUEUE, "1", by="bob")
     with pytest.raises(Unknown):
         letters.retry(QUEUE, "1", by="ann")
@@ -155,11 +134,10 @@ def test_two_operators_between_each_other_s_steps_send_it_once(
 
 
 def test_a_queue_of_the_wrong_type_refuses_and_the_letter_can_be_edited_again(
-    letters: DeadLetters, nodes: list[Server]
+    letters: DeadLetters, nodes: Nodes
 ) -> None:
     add(letters)
-    slot = letters.client.keyslot(QUEUE)
-    node = nodes[min(slot // 5461, 2)].root
+    node = nodes.root_of(QUEUE)
     node.set(QUEUE, "no list")
     with pytest.raises(Refused):
         letters.retry(QUEUE, "1", by="ann")

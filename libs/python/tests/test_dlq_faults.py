@@ -12,6 +12,8 @@ from auralink_shared.dlq import Conflict, DeadLetters, Quarantined, Record, Refu
 from auralink_shared.dlq.policy import RetryPolicy
 from conftest import OTHER, QUEUE, Clock, Server
 
+pytestmark = pytest.mark.each_server
+
 INBOX = f"dlq:{QUEUE}"
 
 # What the plan's writers push, and what others do: each was lost, doubled or changed by the plan's Retry and Remove.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -24,6 +25,7 @@ class Model(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.server.root.flushall()
+        self.server.root.config_set("maxmemory", "0")
         self.clock = Clock()
         self.letters = DeadLetters(self.server.connect(), settings=SETTINGS, clock=self.clock)
         self.live: dict[str, tuple[bytes, float]] = {}
@@ -122,6 +124,7 @@ class Model(RuleBasedStateMachine):
         assert self.letters.client.hlen(f"{{dlq:{QUEUE}}}:m") == stats.depth + stats.trash
 
 
+@pytest.mark.each_server
 def test_every_sequence_of_operations_does_what_the_model_does(server: Server) -> None:
     Model.server = server
     slow = settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))

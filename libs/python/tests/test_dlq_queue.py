@@ -23,7 +23,9 @@ from auralink_shared.dlq import (
 )
 from auralink_shared.dlq.letter import Filter
 from auralink_shared.dlq.record import payload_of
-from conftest import QUEUE, ROOT, SETTINGS, Clock, Server
+from conftest import PASSWORD, QUEUE, ROOT, SETTINGS, Clock, Server
+
+pytestmark = pytest.mark.each_server
 
 
 def dead(id: str, payload: bytes = b"1", **more: Any) -> Record:
@@ -148,6 +150,17 @@ def test_retention_archives_before_it_lets_go(letters: DeadLetters, clock: Clock
     assert [one.id for one in letters.each(QUEUE)] == ["young"]
 
 
+def test_a_line_of_the_archive_that_a_crash_cut_off_spoils_no_other(
+    letters: DeadLetters, clock: Clock, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(b'{"queue":"rooms:cre')
+    letters.add(dead("1", created_at=clock.now - 31 * 86400))
+    letters.cleanup(QUEUE, archived=archive)
+    torn, line = archive.read_text(encoding="utf-8").splitlines()
+    assert (torn, json.loads(line)["id"]) == ('{"queue":"rooms:cre', "1")
+
+
 def test_every_change_is_in_the_audit_stream(letters: DeadLetters) -> None:
     letters.add(dead("1"))
     letters.remove(QUEUE, "1", by="ann")
@@ -155,12 +168,8 @@ def test_every_change_is_in_the_audit_stream(letters: DeadLetters) -> None:
     letters.retry(QUEUE, "1", by="cat")
     with pytest.raises(Unknown):
         letters.retry(QUEUE, "1", by="dan")
-    entries = [entry for _, entry in letters.client.xrange("{dlq}:audit")]
-    assert [(one[b"what"], one[b"by"], one[b"result"]) for one in entries] == [
-        (b"remove", b"ann", b"ok"),
-        (b"restore", b"bob", b"ok"),
-        (b"retry", b"cat", b"ok"),
-    ]
+    entries = [(one.what, one.by, one.result) for one in letters.audit()]
+    assert entries == [("retry", "cat", "ok"), ("restore", "bob", "ok"), ("remove", "ann", "ok")]
 
 
 def test_the_retry_policy_waits_and_then_the_message_dies_with_its_story(letters: DeadLetters, clock: Clock) -> None:
@@ -236,3 +245,19 @@ def test_the_rendered_contract_gives_attempts_and_retention(monkeypatch: pytest.
     settings = Settings.read()
     assert settings.of("webhooks:deliver").max_attempts == 5
     assert settings.of("rooms:create").retention_seconds == 30 * 86400
+
+
+def test_the_variables_of_a_rendered_workload_are_enough(letters: DeadLetters, server: Server) -> None:
+    letters.add(dead("1"))
+    contract = str(ROOT / "rendered" / "prod" / "contract" / "contract.json")
+    environ = {"DLQ_REDIS_URL": f"redis://dlq@127.0.0.1:{server.port}/0", "DLQ_REDIS_PASSWORD": PASSWORD}
+    one = DeadLetters.from_env({**environ, "OBSGEN_CONTRACT": contract})
+    assert one.get(QUEUE, "1").payload == b"1"
+    assert one.settings.of("webhooks:deliver").max_attempts == 5
+    for wrong, name in (
+        ({}, "DLQ_REDIS_URL"),
+        ({**environ, "DLQ_REDIS_CLUSTER": "si"}, "CLUSTER"),
+        ({"DLQ_REDIS_URL": "x"}, "URL"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            DeadLetters.from_env(wrong)

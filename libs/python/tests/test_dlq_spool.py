@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auralink_shared.dlq import DeadLetters, Record, Spool, TooLarge
 from auralink_shared.dlq.spool import Spooled
-from conftest import QUEUE, Server
+from conftest import QUEUE, SETTINGS, Server
 
 
 def letter(id: str, body: bytes = b"\xff{}") -> Spooled:
@@ -82,3 +86,34 @@ def test_a_letter_whose_id_was_taken_meanwhile_is_kept_under_another(letters: De
     letters.spool.append(letter("1", b'{"payload":"spooled"}'))
     letters.add(Record(QUEUE, b"1", id="1"))
     assert sorted(one.payload or b"" for one in letters.each(QUEUE)) == [b'"spooled"', b"1"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """What a thread does by itself has no event to wait for."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_spool_empties_by_itself_once_redis_is_back(server: Server, redis: Any, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    letters = DeadLetters(redis, settings=SETTINGS, spool=spool, spool_seconds=0.02)
+    server.kill()
+    try:
+        letters.add(Record(QUEUE, b"1", id="1"))
+        assert spool.count() == 1
+    finally:
+        server.start()
+    until(lambda: not spool.waiting)
+    assert letters.get(QUEUE, "1").payload == b"1"
+    until(lambda: not [one for one in threading.enumerate() if one.name == "dead letter spool"])
+
+
+def test_what_an_earlier_process_left_in_the_spool_is_brought_without_an_add(redis: Any, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append(letter("1", b'{"payload":1}'))
+    letters = DeadLetters(redis, settings=SETTINGS, spool=spool, spool_seconds=0.02)
+    until(lambda: not spool.waiting)
+    assert letters.get(QUEUE, "1").payload == b"1"
+    letters.close()

@@ -28,3 +28,7 @@ class Refused(DeadLetterError):  # noqa: N818
 
 class TooLarge(DeadLetterError):  # noqa: N818
     """Its body is over the limit."""
+
+
+class NeedsAllowAll(DeadLetterError):  # noqa: N818
+    """A filter without a condition means every letter, which must be said."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 AUDIT = "{dlq}:audit"
+JOBS = "{dlq}:jobs"
 # As `queue` in observability.schema.json. A brace would move the index into another slot than the inbox.
 _QUEUE = re.compile(r"[a-z0-9][a-z0-9:_.-]{0,99}")
 
@@ -30,6 +31,11 @@ class Keys:
         inbox = f"dlq:{self.queue}"
         return (inbox, *(f"{{{inbox}}}:{part}" for part in "mzstc"))
 
+    @property
+    def states(self) -> str:
+        """Id to state, of those that have one."""
+        return self.index[3]
+
     def seen(self, letter: str, token: str) -> str:
         """Says that the retry of this token has reached the queue."""
         return f"{{{self.queue}}}:dlqseen:{letter}:{token}"
@@ -37,3 +43,8 @@ class Keys:
     def meta(self, digest: str) -> str:
         """Says which letter a payload was, by its SHA-1: a queue carries payloads only."""
         return f"{{{self.queue}}}:dlqmeta:{digest}"
+
+
+def job(id: str) -> str:
+    """A bulk job's hash, in the slot of JOBS."""
+    return f"{{dlq}}:job:{id}"

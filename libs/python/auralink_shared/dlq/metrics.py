@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .doctor import durable, examine
+
 if TYPE_CHECKING:
     from .queue import DeadLetters
 
@@ -65,6 +67,11 @@ class Collector:
         )
         yield GaugeMetricFamily(
             "dlq_spool_messages", "Letters in the local spool.", value=letters.spool.count() if letters.spool else 0
+        )
+        yield GaugeMetricFamily(
+            "dlq_durability_ok",
+            "1: Redis is set to keep what it acknowledges.",
+            value=float(durable(examine(letters.client))),
         )
         if self.shared:
             yield from self._shared()

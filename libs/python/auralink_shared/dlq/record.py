@@ -40,7 +40,7 @@ class Record:
     death: str = ""
 
     def encode(self) -> bytes:
-        """The body. A payload that is no JSON stands as `payload_base64`."""
+        """The body. A payload that is no JSON, or has spaces around it, which JSON drops, stands as `payload_base64`."""
         head: dict[str, Any] = {"id": self.id, "original_queue": self.queue}
         tail: dict[str, Any] = {
             "error": self.error[:4096],
@@ -69,6 +69,8 @@ def _refuse(constant: str) -> Any:
 
 
 def _is_json(payload: bytes) -> bool:
+    if payload != payload.strip(b" \t\n\r"):
+        return False
     try:
         json.loads(payload.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -116,9 +118,9 @@ def payload_of(body: bytes) -> bytes | None:
 
 
 def fields_of(body: bytes) -> dict[str, Any]:
-    """What a person wants to see of a body, whoever wrote it; {} where it is no JSON object."""
+    """What a person wants to see of a body, whoever wrote it; {} where it is no JSON object. Bytes that are no UTF-8 are U+FFFD."""
     try:
-        fields = json.loads(body)
+        fields = json.loads(body.decode(errors="replace"))
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

@@ -12,6 +12,7 @@ from .. import contract
 BODY_LIMIT = 256 * 1024  # bytes: one of 8 MB blocks Redis for 117 ms
 REPLAY_CAP = 5
 TRASH_SECONDS = 7 * 86400
+AUDIT_SECONDS = 365 * 86400
 SEEN_SECONDS = 86400  # a retry that was cut off between two slots is finished once only within this time
 
 
@@ -32,6 +33,7 @@ class Settings:
     body_limit: int = BODY_LIMIT
     replay_cap: int = REPLAY_CAP
     trash_seconds: int = TRASH_SECONDS
+    audit_seconds: int = AUDIT_SECONDS
 
     def of(self, queue: str) -> QueueSettings:
         """A queue's own numbers, else the default."""
@@ -50,6 +52,6 @@ class Settings:
         return cls(queues, one(section))
 
     @classmethod
-    def read(cls) -> Settings:
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """From the contract that OBSGEN_CONTRACT names, else from that of this release. Raises ContractError."""
-        return cls.from_contract(contract.load(os.environ.get(contract.VARIABLE)))
+        return cls.from_contract(contract.load(environ.get(contract.VARIABLE)))

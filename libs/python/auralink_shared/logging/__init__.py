@@ -11,6 +11,7 @@ if __name__ == "logging":
         "the folder auralink_shared is on the path itself and hides the standard library's logging; put its parent there"
     )
 
+from .background import BackgroundWriter
 from .entry import Entry
 from .logger import StructuredLogger
 from .stdlib import ObsFormatter, ObsHandler, setup
@@ -27,6 +28,7 @@ from .trace import (
 from .writer import Writer
 
 __all__ = [
+    "BackgroundWriter",
     "ContextThreadPoolExecutor",
     "Entry",
     "ObsFormatter",

@@ -15,14 +15,17 @@ from typing import Any
 
 from .failure import Failure
 from .levels import LEVELS
+from .metrics import counts
 from .redaction import Redaction
-from .trace import Identity
-from .values import Cut, Values, size
+from .trace import NOBODY, ZEROS, Identity
+from .values import DEPTH, Cut, Values, size
 
 LINE = 15360
 MESSAGE, ERROR, NAME = 8192, 2048, 128  # NAME: of ids, codes, types, service, metadata
+KEPT = 1024  # messages and identities that are kept as they come out
 NOTHING: Mapping[str, Any] = {}
 NO_FAILURE = Failure()
+_CONTEXT = ',"context":'
 _TRUNCATED = ',"truncated":true'
 _LAST = b'"error":"the log line could not be rendered","context":{},"metadata":{}}\n'
 
@@ -35,15 +38,18 @@ class Entry:
     """
 
     def __init__(self, service: str, contract: Mapping[str, Any], metadata: Mapping[str, str | None] = NOTHING) -> None:
+        self.counts = counts(service)
         log = contract["logging"]
         declared = log["levels"]
         self._values = Values(Redaction(log["redact"]), _types(log["fields"]))
+        self._quick = self._values.quick.context
         self._service = self._values.text(service, NAME, Cut())
-        self._heads = {
-            level: f'","level":"{_declared(level, declared)}","service":{self._service},"trace_id":"'
+        self._levels = {
+            level: f'Z","level":"{_declared(level, declared)}","service":{self._service},"trace_id":'
             for level in LEVELS
         }
         self._messages: dict[str, str] = {}
+        self._identities: dict[Identity, str] = {}
         pairs = ",".join(
             f'"{key}":{self._values.text(metadata.get(key) or default, NAME, Cut())}'
             for key, default in (
@@ -53,42 +59,51 @@ class Entry:
             )
         )
         self._tail = f',"metadata":{{{pairs}}}}}\n'
-        self._second: tuple[int, str] = (0, "1970-01-01T00:00:00")
+        self._second = self._moment = (-1, "")
 
     def line(
         self,
         level: str,
         message: object,
         context: object = None,
-        identity: Identity = Identity(),  # noqa: B008 - immutable
+        identity: Identity = NOBODY,
         failure: Failure = NO_FAILURE,
         at: int | None = None,
     ) -> bytes:
         """The line as UTF-8 with its newline. `at` is nanoseconds since 1970 (now). Raises nothing."""
         at = time.time_ns() if at is None else at
+        if identity[0] == ZEROS:
+            self.counts.without_trace += 1
         try:
+            # The quick way: each part was made before, nothing is left out, so it is no long line. No calls that can be spared.
+            if (
+                failure is NO_FAILURE
+                and type(message) is str
+                and (text := self._messages.get(message))
+                and (who := self._identities.get(identity))
+            ):
+                members = "{}" if context is None else self._quick(context, DEPTH) if type(context) is dict else None
+                if members:
+                    moment, begun = self._moment
+                    if moment != at // 1_000_000:
+                        begun = self._begun(at)
+                    return f"{begun}{self._levels[level]}{who}{text}{members}{self._tail}".encode()
             return self._line(level, message, context, identity, failure, at)
         except Exception as error:
+            self.counts.failures += 1
             try:
                 trouble = Failure(f"the log line could not be rendered: {type(error).__name__}")
-                return self._line(level, message, None, Identity(), trouble, at)
+                return self._line(level, message, None, NOBODY, trouble, at)
             except Exception:
                 head = f'{{"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","service":{self._service},'
-                return f'{head}"trace_id":"{Identity().trace_id}","message":"",'.encode() + _LAST
+                return f'{head}"trace_id":"{NOBODY.trace_id}","message":"",'.encode() + _LAST
 
     def _line(
         self, level: str, message: object, context: object, identity: Identity, failure: Failure, at: int
     ) -> bytes:
         cut, text = Cut(), self._values.text
-        trace_id, span_id, user_id, request_id = identity
-        head = f'{{"timestamp":"{self._timestamp(at)}{self._heads[level]}{trace_id}"'
-        if span_id:
-            head += f',"span_id":{text(span_id, NAME, cut)}'
-        if user_id:
-            head += f',"user_id":{text(user_id, NAME, cut)}'
-        if request_id:
-            head += f',"request_id":{text(request_id, NAME, cut)}'
-        head += f',"message":{self._message(message, cut)}'
+        who, said = self._who(identity, cut), self._message(message, cut)
+        head = f"{self._begun(at)}{self._levels[level]}{who}{said[: -len(_CONTEXT)]}"
         stack = ""
         if failure is not NO_FAILURE:
             error, kind, code, stack = failure
@@ -100,7 +115,7 @@ class Entry:
                 head += f',"error_code":{text(code, NAME, cut)}'
         if not stack:
             members = "{}" if context is None else self._context(context, LINE, cut)
-            line = f'{head},"context":{members}{self._tail}'.encode()
+            line = f"{head}{_CONTEXT}{members}{self._tail}".encode()
             if not cut.happened and len(line) <= LINE - len(_TRUNCATED):
                 return line
         room = LINE - size(head) - len(',"stack_trace":"","context":') - size(self._tail) - len(_TRUNCATED)
@@ -109,17 +124,33 @@ class Entry:
             stack, members = self._share(stack, context, members, room, cut)
             head += f',"stack_trace":{stack}'
         tail = self._tail[:-2] + _TRUNCATED + "}\n" if cut.happened else self._tail
-        return f'{head},"context":{members}{tail}'.encode()
+        return f"{head}{_CONTEXT}{members}{tail}".encode()
+
+    def _who(self, identity: Identity, cut: Cut) -> str:
+        """Whose line it is, up to where the message begins; kept, because the next line is mostly of the same."""
+        if found := self._identities.get(identity):
+            return found
+        parts, own = [f'"{identity.trace_id}"'], Cut()
+        for key, value in zip(Identity._fields[1:], identity[1:], strict=True):
+            if value:
+                parts.append(f'"{key}":{self._values.text(value, NAME, own)}')
+        found = ",".join(parts) + ',"message":'
+        if own.happened:
+            cut.happened = True
+        else:
+            _keep(self._identities, identity, found)
+        return found
 
     def _message(self, message: object, cut: Cut) -> str:
-        """Messages are mostly the same few, since what varies belongs into the context: those are kept as they come out."""
-        if type(message) is not str or len(message) > 200:
-            return self._values.text(message, MESSAGE, cut)
-        found = self._messages.get(message)
-        if found is None:
-            found = self._values.text(message, MESSAGE, cut)
-            if len(self._messages) < 1000:
-                self._messages[message] = found
+        """The message, up to where the context begins. Most are the same few, since what varies belongs into the context."""
+        if type(message) is str and (found := self._messages.get(message)):
+            return found
+        own = Cut()
+        found = self._values.text(message, MESSAGE, own) + _CONTEXT
+        if own.happened:
+            cut.happened = True
+        elif type(message) is str and len(message) <= 200:
+            _keep(self._messages, message, found)
         return found
 
     def _context(self, context: object, room: int, cut: Cut) -> str:
@@ -139,13 +170,23 @@ class Entry:
             members = self._context(context, room - size(whole) + 2, cut)
         return whole, members
 
-    def _timestamp(self, at: int) -> str:
-        second, rest = divmod(at, 1_000_000_000)
+    def _begun(self, at: int) -> str:
+        """Where a line begins, up to the digits of its timestamp; kept, as `_moment`."""
+        moment = at // 1_000_000
+        second, rest = divmod(moment, 1000)
         known, text = self._second  # one tuple, so that threads never see halves of two
         if second != known:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            text = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
             self._second = second, text
-        return f"{text}.{rest // 1_000_000:03d}Z"
+        text = f"{text}{rest:03d}"
+        self._moment = moment, text
+        return text
+
+
+def _keep(known: dict[Any, str], key: object, text: str) -> None:
+    if len(known) >= KEPT:
+        known.clear()
+    known[key] = text
 
 
 def _declared(level: str, declared: list[str]) -> str:

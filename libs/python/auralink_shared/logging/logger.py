@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import contract
-from . import levels, trace
+from . import levels
+from .background import Sink, behind
 from .entry import NO_FAILURE, Entry
 from .failure import failure
-from .writer import Writer, to
+from .trace import NOBODY, current
+from .writer import to
 
 Context = Mapping[str, Any] | None
 
@@ -20,8 +22,8 @@ class StructuredLogger:
 
     `level` is the least that is written: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, in any case; ValueError for another.
     `version`, `environment`, `instance_id` go into `metadata` (see `Entry`). `output` is a file descriptor (stdout) or
-    a `Writer`. The contract is read once, see `auralink_shared.contract`; an unreadable one is said in a line of level
-    ERROR, and the default one counts.
+    a `Writer`; with `background` a thread writes there (see `BackgroundWriter`). The contract is read once, see
+    `auralink_shared.contract`; an unreadable one is said in a line of level ERROR, and the default one counts.
     """
 
     def __init__(
@@ -32,7 +34,8 @@ class StructuredLogger:
         version: str | None = None,
         environment: str | None = None,
         instance_id: str | None = None,
-        output: int | Writer = 1,
+        output: int | Sink = 1,
+        background: bool = False,
     ) -> None:
         self.service_name = service_name
         self.level = levels.number(level)
@@ -40,7 +43,11 @@ class StructuredLogger:
         self.entry = Entry(
             service_name, found, {"instance_id": instance_id, "version": version, "environment": environment}
         )
-        self.writer = output if isinstance(output, Writer) else to(output, self._missing)
+        if isinstance(output, int):
+            writer = to(output, self._missing)
+            self.writer: Sink = behind(writer) if background else writer
+        else:
+            self.writer = output
         self._bound: Mapping[str, Any] = {}
         if trouble:
             self.error("The contract can't be read, the default one counts", trouble)
@@ -95,11 +102,12 @@ class StructuredLogger:
         if self._bound:
             context = _merged(self._bound, context)
         try:
-            identity = trace.current()
+            identity = current()
             fields = NO_FAILURE if error is None else failure(error)
         except Exception:  # a tracer or an exception that fails itself
-            identity, fields = trace.Identity(), NO_FAILURE
-        self.writer.write(self.entry.line(level, message, context, identity, fields))
+            identity, fields = NOBODY, NO_FAILURE
+        if not self.writer.write(self.entry.line(level, message, context, identity, fields), level):
+            self.entry.counts.dropped[level] += 1
 
     def _missing(self, count: int) -> bytes:
         return self.entry.line("WARN", "Log lines were dropped", {"dropped": count})

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any
 
 from . import levels, trace
+from .background import Sink
 from .entry import NO_FAILURE, Entry
 from .failure import Failure, failure
 from .logger import StructuredLogger
 from .values import to_text
-from .writer import Writer
 
 # What a record has by itself; all else came with `extra`. `color_message` is uvicorn's message once more, with colours.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -66,7 +66,7 @@ class ObsFormatter(logging.Formatter):
 class ObsHandler(logging.Handler):
     """A handler that writes as StructuredLogger does: whole lines, never an exception, never stuck."""
 
-    def __init__(self, entry: Entry, writer: Writer, level: int = logging.NOTSET) -> None:
+    def __init__(self, entry: Entry, writer: Sink, level: int = logging.NOTSET) -> None:
         super().__init__(level)
         self.entry, self.writer = entry, writer
 
@@ -77,9 +77,12 @@ class ObsHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, as its formatter has it where it was given one."""
         if self.formatter is None or isinstance(self.formatter, ObsFormatter):
-            self.writer.write(record_line(self.entry, record))
+            line = record_line(self.entry, record)
         else:
-            self.writer.write(self.format(record).encode("utf-8", "replace") + b"\n")
+            line = self.format(record).encode("utf-8", "replace") + b"\n"
+        level = levels.name(record.levelno)
+        if not self.writer.write(line, level):
+            self.entry.counts.dropped[level] += 1
 
 
 def setup(service_name: str, level: str = "INFO", **options: Any) -> StructuredLogger:
@@ -91,19 +94,20 @@ def setup(service_name: str, level: str = "INFO", **options: Any) -> StructuredL
     """
     logger = StructuredLogger(service_name, level, **options)
     root = logging.getLogger()
-    root.handlers[:] = [handler for handler in root.handlers if not _to_terminal(handler)]
+    root.handlers[:] = [handler for handler in root.handlers if not to_terminal(handler)]
     root.addHandler(ObsHandler(logger.entry, logger.writer))
     root.setLevel(logger.level)
-    for other in list(logging.Logger.manager.loggerDict.values()):
-        if isinstance(other, logging.Logger) and any(map(_to_terminal, other.handlers)):
-            other.handlers[:] = [handler for handler in other.handlers if not _to_terminal(handler)]
-            other.propagate = True
+    others = [other for other in logging.Logger.manager.loggerDict.values() if isinstance(other, logging.Logger)]
+    for other in [other for other in others if any(map(to_terminal, other.handlers))]:
+        other.handlers = [handler for handler in other.handlers if not to_terminal(handler)]  # two may share a list
+        other.propagate = True
     logging.captureWarnings(True)
     _hooks(logger)
     return logger
 
 
-def _to_terminal(handler: logging.Handler) -> bool:
+def to_terminal(handler: logging.Handler) -> bool:
+    """Whether a handler writes where our lines go, so that ours takes its place."""
     return isinstance(handler, ObsHandler) or (
         isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
     )

@@ -12,9 +12,12 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 try:
-    from opentelemetry.trace import INVALID_SPAN, get_current_span
+    from opentelemetry.context import get_current
+    from opentelemetry.trace import get_current_span
 except ImportError:  # the extra [otel] is not installed
-    get_current_span = None  # type: ignore[assignment]
+    get_current = None  # type: ignore[assignment]
+
+from .values import to_text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,21 +42,32 @@ class Identity(NamedTuple):
 
 
 NOBODY = Identity()
+_known: dict[tuple[object, ...], Identity] = {}  # most lines have the identity of the line before
 
 
 def current() -> Identity:
     """The identity of the running code."""
-    trace_id, span_id = "", ""
-    if get_current_span is not None and (span := get_current_span()) is not INVALID_SPAN:
-        context = span.get_span_context()
-        if context.is_valid:
-            trace_id, span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
-    if not trace_id:
-        trace_id, span_id = trace_id_var.get(), span_id_var.get()
-    user_id, request_id = user_id_var.get(), request_id_var.get()
-    if not (trace_id or span_id or user_id or request_id):
-        return NOBODY
-    return Identity(normal(trace_id), span_id, user_id, request_id)
+    key: tuple[object, ...] = trace_id_var.get(), span_id_var.get(), user_id_var.get(), request_id_var.get()
+    if get_current is not None and (context := get_current()):  # an empty one holds no span
+        span = get_current_span(context).get_span_context()
+        if span.is_valid:
+            key = span.trace_id, span.span_id, *key[2:]
+    try:
+        return _known[key]
+    except (KeyError, TypeError):
+        return _identity(*key)
+
+
+def _identity(trace_id: Any, span_id: Any, user_id: Any, request_id: Any) -> Identity:
+    key = trace_id, span_id, user_id, request_id
+    if type(trace_id) is int:  # OpenTelemetry's
+        trace_id, span_id = f"{trace_id:032x}", f"{span_id:016x}"
+    found = Identity(normal(trace_id), *map(to_text, (span_id, user_id, request_id))) if any(key) else NOBODY
+    if all(type(one) in (str, int) for one in key):
+        if len(_known) >= 1024:
+            _known.clear()
+        _known[key] = found
+    return found
 
 
 def normal(trace_id: object) -> str:

@@ -19,6 +19,8 @@ from itertools import islice
 from json.encoder import encode_basestring  # the C function, where there is one
 from typing import Any
 
+from .fast import Encoder, Fast
+from .quick import SMALL, Quick
 from .redaction import MARK, Redaction
 
 DEPTH = 8  # containers within each other, the context itself included
@@ -27,8 +29,7 @@ REPR = 1024  # a value that has no JSON form, as its repr
 KEY = 256
 _WORK = 65536  # bytes looked at in one container before the rest is left out
 _INT64 = 1 << 63
-FEW = 32  # members of a context that is worth the quick way
-_EXACT = {"number": (int, float), "string": (str,), "boolean": (), "object": ()}
+KEYS = 4096  # that are remembered
 _TOO_DEEP, _CIRCULAR = '"<too deep>"', '"<circular>"'
 
 # What the contract says of keys: a JSON type, or more keys below.
@@ -78,37 +79,17 @@ class Values:
     def __init__(self, redaction: Redaction, types: Types) -> None:
         self._redaction, self._types = redaction, types
         self._keys: dict[str, tuple[str, bool]] = {}
+        self.quick = (
+            Quick(types, redaction.quiet) if Encoder is None else Fast(types, redaction.quiet, redaction.quiet_json)
+        )
 
     def context(self, value: Mapping[Any, Any], limit: int, cut: Cut) -> str:
         """A mapping as an object of at most `limit` bytes; members that don't fit are left out, in order."""
-        if type(value) is dict and len(value) <= FEW:
-            text = self._quick(value, cut)
-            if text and (len(text) if text.isascii() else size(text)) <= limit:
+        if type(value) is dict and limit >= SMALL:
+            text = self.quick.context(value, DEPTH)
+            if text is not None:
                 return text
         return self._object(value, limit, cut, DEPTH, set(), self._types)
-
-    def _quick(self, value: dict[Any, Any], cut: Cut) -> str:
-        """What `_object` gives where all is well known and nothing is left out, else ""; most contexts, a third of the time."""
-        parts, keys, types = [], self._keys, self._types
-        for key, item in value.copy().items():
-            known = keys.get(key) if type(key) is str else None
-            if known is None:
-                if type(key) is not str or not key.isascii():
-                    return ""
-                known = self._key(key, cut)
-            name, secret = known
-            kind = type(item)
-            if secret or (key in types and (type(types[key]) is not str or kind not in _EXACT[types[key]])):
-                return ""
-            if kind is str:
-                parts.append(name + self.text(item, VALUE, cut))
-            elif kind is int and -_INT64 <= item < _INT64:
-                parts.append(name + int.__repr__(item))
-            elif kind is float and math.isfinite(item):
-                parts.append(name + float.__repr__(item))
-            else:
-                return ""
-        return "{" + ",".join(parts) + "}"
 
     def value(self, value: object, limit: int, cut: Cut) -> str:
         """One value as JSON text."""
@@ -195,8 +176,12 @@ class Values:
     def _key(self, key: object, cut: Cut) -> tuple[str, bool]:
         text = key if type(key) is str else to_text(key)
         found = quoted(text, KEY, cut) + ":", self._redaction.key(text)
-        if type(key) is str and key.isascii() and len(key) <= 64 and len(self._keys) < 4096:
+        if type(key) is str and key.isascii() and len(key) <= 64:
+            if len(self._keys) >= KEYS:  # keys that are ids: begin anew
+                self._keys.clear()
             self._keys[key] = found
+            if not found[1]:
+                self.quick.learn(key, found[0])
         return found
 
     def _declared(

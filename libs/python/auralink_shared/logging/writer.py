@@ -7,6 +7,7 @@ writes what the pipe has no room for: a reader that stalls costs `patience` once
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -18,6 +19,7 @@ import weakref
 from collections.abc import Callable
 
 PIPE_BUF = select.PIPE_BUF
+NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux: a write that never waits, whatever the pipe's flags are
 PATIENCE = 1.0  # seconds that the first line waits for a stalled reader
 COMPLAIN_SECONDS = 60.0
 REST = 1 << 16  # bytes of lines begun or kept for later; more is dropped
@@ -36,84 +38,123 @@ class Writer:
         self.written = self.dropped = 0
         self._untold = 0
         self._rest = b""  # of a line whose beginning is out
-        self._stalled = False
+        self.stalled = False  # nobody reads: what comes is not waited for until there is room again
         self._complained = 0.0
         self._busy = False
         self._lock = threading.RLock()
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         try:
-            self._shared = stat.S_ISFIFO(os.fstat(fd).st_mode) or stat.S_ISSOCK(os.fstat(fd).st_mode)
+            mode = os.fstat(fd).st_mode
         except OSError:
-            self._shared = False
+            mode = 0
+        self._shared = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+        self._nowait = NOWAIT if stat.S_ISFIFO(mode) else 0
         _WRITERS.add(self)
 
-    def write(self, line: bytes) -> bool:
-        """Write one line that ends in a newline; whether it went out (or will, being begun)."""
-        if not self._lock.acquire(timeout=0 if self._stalled else 2 * self.patience):
-            return self._drop()
+    def write(self, line: bytes, level: str = "INFO", /) -> bool:
+        """Write one line that ends in a newline; whether it went out (or will, being begun). All levels are equal here."""
+        return self.offer(line) or self.drop()
+
+    def offer(self, line: bytes) -> bool:
+        """As `write`, but a line that did not go out is the caller's, not counted."""
+        lock = self._lock
+        if not (lock.acquire(False) or lock.acquire(timeout=0 if self.stalled else 2 * self.patience)):
+            return False
+        if self._busy:  # a signal handler logs in the middle of a line
+            lock.release()
+            return self._later(line)
+        self._busy = True
         try:
-            if self._busy:  # a signal handler logs in the middle of a line
-                if len(self._rest) > REST:
-                    return self._drop()
-                self._rest += line
-                return True
-            self._busy = True
-            try:
-                return self._on_pipe(line) if self._shared else self._on_file(line)
-            finally:
-                self._busy = False
+            if not self._shared:
+                self._whole(line)
+            elif not (self._at_once(line) or self._on_pipe(line)):
+                return False
+            while self._rest and not self.stalled:  # what a signal handler said meanwhile
+                self._on_pipe(b"") if self._shared else self._whole(self._taken())
+            self.written += 1
+            return True
         except (OSError, ValueError) as error:
             self._complain(f"log lines can't be written: {error}")
-            return self._drop()
+            return False
         finally:
-            self._lock.release()
+            self._busy = False
+            lock.release()
 
-    def _on_file(self, line: bytes) -> bool:
-        self._whole(line)
-        while self._rest:
-            rest, self._rest = self._rest, b""
-            self._whole(rest)
-        self.written += 1
+    def drop(self) -> bool:
+        """Count a line that nobody will see; False."""
+        self.dropped += 1
+        self._untold += 1
+        if self.stalled:
+            self._complain("log lines are dropped: nobody reads them")
+        return False
+
+    def wait(self, seconds: float) -> None:
+        """Until there is room, at most so long."""
+        self._poll.poll(seconds * 1000)
+
+    def _later(self, line: bytes) -> bool:
+        if len(self._rest) > REST:
+            return False
+        self._rest += line
+        return True
+
+    def _taken(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def _at_once(self, line: bytes) -> bool:
+        """Most lines: nobody else is writing, there is room, nothing is left from before. A short one is out whole or not at all."""
+        if not self._nowait or len(line) > PIPE_BUF or self._untold or self._rest:
+            return False
+        try:
+            fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                os.pwritev(self.fd, (line,), -1, self._nowait)
+            finally:
+                fcntl.lockf(self.fd, fcntl.LOCK_UN)
+        except OSError:  # somebody holds it, no room; what else it may be, `_on_pipe` finds
+            return False
+        self.stalled = False
         return True
 
     def _on_pipe(self, line: bytes) -> bool:
-        deadline = time.monotonic() + (0 if self._stalled else self.patience)
+        deadline = time.monotonic() + (0 if self.stalled else self.patience)
         if not self._lock_others(deadline):
-            self._stalled = True
-            return self._drop()
+            self.stalled = True
+            return False
         try:
-            return self._pipe(line, deadline)
-        finally:
-            self._unlock_others()
-
-    def _pipe(self, line: bytes, deadline: float) -> bool:
-        if self._rest and not self._flush(deadline):
-            return self._drop()
-        if not self._room(deadline):
-            self._stalled = True
-            return self._drop()
-        if self._untold and self.notice is not None:
-            line, self._untold = self.notice(self._untold) + line, 0
-        if len(line) <= PIPE_BUF:
-            self._whole(line)
-        else:
+            if not (self._flush(deadline) and self._room(deadline)):
+                return False
+            if self._untold and self.notice is not None:
+                line, self._untold = self.notice(self._untold) + line, 0
             self._rest = line + self._rest
             self._flush(deadline)
-        if self._rest and not self._stalled:  # what a signal handler said meanwhile
-            self._flush(deadline)
-        self.written += 1
-        return True
+            return True
+        finally:
+            self._unlock_others()
 
     def _flush(self, deadline: float) -> bool:
         """Write what is begun, a piece at a time; the rest waits for the next line."""
         while self._rest:
             if not self._room(deadline):
-                self._stalled = True
                 return False
-            sent = os.write(self.fd, self._rest[:PIPE_BUF])
+            sent = self._send(self._rest)
             self._rest = self._rest[sent:]
         return True
+
+    def _send(self, data: bytes) -> int:
+        """Write what the pipe has room for. Its flags are others' too, so it stays a blocking one."""
+        if self._nowait:
+            try:
+                return os.pwritev(self.fd, (data,), -1, self._nowait)
+            except BlockingIOError:  # a program that doesn't lock was quicker
+                return 0
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                    raise
+                self._nowait = 0  # not on this kernel
+        return os.write(self.fd, data[:PIPE_BUF])
 
     def _whole(self, line: bytes) -> None:
         sent = os.write(self.fd, line)
@@ -121,10 +162,9 @@ class Writer:
             sent += os.write(self.fd, line[sent:])
 
     def _room(self, deadline: float) -> bool:
-        """Whether the pipe takes PIPE_BUF bytes at once. Its flags are others' too, so it stays a blocking one."""
+        """Whether the pipe takes PIPE_BUF bytes at once."""
         found = self._poll.poll(0) or self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        if found:  # an error too: the write will say which
-            self._stalled = False
+        self.stalled = not found  # an error too is found: the write will say which
         return bool(found)
 
     def _lock_others(self, deadline: float) -> bool:
@@ -147,13 +187,6 @@ class Writer:
             fcntl.lockf(self.fd, fcntl.LOCK_UN)
         except OSError:
             return
-
-    def _drop(self) -> bool:
-        self.dropped += 1
-        self._untold += 1
-        if self._stalled:
-            self._complain("log lines are dropped: nobody reads them")
-        return False
 
     def _complain(self, text: str) -> None:
         """One line a minute on stderr, if that takes it."""
