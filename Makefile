@@ -19,6 +19,7 @@ render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs n
 test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGEN_REQUIRE_JUDGES=1: it fails)
 	$(VENV)/bin/python -m pytest tests -n auto $(ARGS)
 	$(VENV)/bin/python -m pytest libs/python/tests -n auto $(ARGS)
+	libs/go/check test
 
 tools: ## Build the pinned judges that the registries carry (docs/judges.md)
 	tools/install
@@ -42,6 +43,7 @@ lint: $(VENV)/.dev ## Check style, format and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy --strict generator libs/python/auralink_shared libs/soak
+	libs/go/check lint
 
 clean: ## Remove what was made here; the judges in the cache stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

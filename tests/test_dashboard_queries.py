@@ -6,6 +6,7 @@ query for a label that nobody writes as well as any other.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -126,16 +128,13 @@ def push(url: str) -> None:
         assert answer.status == 204
 
 
-@pytest.fixture(scope="module")
-def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Loki with the lines in it."""
-    found = tools.find("loki", "3.7")
-    if found is None or found.source == "image":
-        pytest.skip("loki is not here, so nothing shows that the dashboards' queries find lines (docs/judges.md)")
-    folder, http = tmp_path_factory.mktemp("loki"), port()
+@contextlib.contextmanager
+def started(program: Path, folder: Path) -> Iterator[str]:
+    """The address of an empty Loki, until the end of the `with`."""
+    http = port()
     (folder / "loki.yaml").write_text(CONFIG.format(http=http, grpc=port(), folder=folder), encoding="utf-8")
     with subprocess.Popen(
-        [str(found.path), f"-config.file={folder / 'loki.yaml'}"],
+        [str(program), f"-config.file={folder / 'loki.yaml'}"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -143,10 +142,20 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             url = f"http://127.0.0.1:{http}"
             wait_until_ready(url, running)
-            push(url)
             yield url
         finally:
             running.kill()
+
+
+@pytest.fixture(scope="module")
+def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Loki with the lines in it."""
+    found = tools.find("loki", "3.7")
+    if found is None or found.source == "image":
+        pytest.skip("loki is not here, so nothing shows that the dashboards' queries find lines (docs/judges.md)")
+    with started(found.path, tmp_path_factory.mktemp("loki")) as url:
+        push(url)
+        yield url
 
 
 ASKED = [

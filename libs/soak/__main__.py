@@ -15,9 +15,9 @@ from . import report
 from .power import NoCompilerError, shim
 from .rounds import Cell, Round
 from .servers import ROOT, NoServerError, Servers, program
-from .workload import PYTHON, Kind
+from .workload import Kind
 
-PYTHONS = [Kind(operation, "Python", PYTHON) for operation in ("add", "retry", "remove", "bulk", "cleanup")]
+PYTHONS = [Kind(operation, "Python") for operation in ("add", "retry", "remove", "bulk", "cleanup")]
 SHOWN = 3  # rounds are enough to show that everysec loses
 EVERYSEC = ("appendfsync everysec",)
 
@@ -84,7 +84,7 @@ def _go(folder: Path) -> list[Kind]:
         print("Go or its client is not here: Python's clients only", file=sys.stderr)
         return []
     subprocess.run(["go", "build", "-o", program, "."], cwd=source, check=True)
-    return [Kind(operation, "Go", (str(program),)) for operation in ("add", "retry", "remove")]
+    return [Kind(operation, "Go", program) for operation in ("add", "retry", "remove")]
 
 
 if __name__ == "__main__":

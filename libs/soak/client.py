@@ -1,4 +1,4 @@
-"""The client in Python, as README.md says what a client is: `python client.py --redis URL --queue QUEUE --op add`."""
+"""The client in Python, as README.md says what a client is: `python -m soak.client --redis URL --queue QUEUE --op add`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ BIRTH = 1_577_836_800.0  # 2020-01-01T00:00:00Z
 BY = "soak"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Prints what was acknowledged; 1 where Redis or the network failed."""
-    options = _options()
+    options = _options(arguments)
     letters = _letters(options)
     try:
         for line in _acknowledged(letters, options):
@@ -32,7 +32,7 @@ def main() -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--redis", required=True)
     parser.add_argument("--cluster", action="store_true")
@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--spool", type=Path)
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--die-after", type=int)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _letters(options: argparse.Namespace) -> DeadLetters:
@@ -104,4 +104,4 @@ def _record(queue: str, id: int) -> Record:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

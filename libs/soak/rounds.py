@@ -109,7 +109,7 @@ class Round:
                 raise RuntimeError("\n".join(self._idle()))
             self._revive()
             time.sleep(0.01)
-        until = time.monotonic() + self.chance.uniform(0, 0.8)
+        until = time.monotonic() + self.chance.uniform(0.2, 1.2)
         while time.monotonic() < until:
             self._revive()
             time.sleep(0.01)
@@ -159,7 +159,7 @@ class Round:
         """Redis is back: everybody can work, spools are replayed, retries that were cut off are finished."""
         last = [self._work_on(work, sorted(work.letters - work.acknowledged)[-AFTERWARDS:]) for work in self.works]
         for work, one in zip(self.works, last, strict=True):
-            if work.kind.operation != "bulk" and one.process.wait(BEGIN_SECONDS):
+            if work.kind.operation != "bulk" and one.process.wait(BEGIN_SECONDS) != 0:
                 raise RuntimeError(f"a client failed after the restart:\n{one.errors}")
         self._end_clients()
         letters = DeadLetters(self.servers.client())

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,19 +10,18 @@ from typing import Any
 
 from auralink_shared.dlq.record import rfc3339
 
+from . import client as python
 from .client import BIRTH
-from .servers import ROOT
-
-PYTHON = (sys.executable, "-m", "soak.client")
+from .processes import Fork, Process, Program
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An operation and the language of its clients; `command` starts one."""
+    """An operation and the language of its clients. `program`: what one is; without, it is client.py."""
 
     operation: str
     language: str
-    command: Sequence[str]
+    program: Path | None = None
 
     @property
     def by_id(self) -> bool:
@@ -58,7 +54,7 @@ class Workload:
         told += ["--spool", str(self._spool)] if self.kind.operation == "add" else []
         told += ["--archive", str(self.archive)] if self.kind.operation == "cleanup" else []
         told += ["--die-after", str(die_after)] if die_after else []
-        one = Operator([*self.kind.command, *told], self.folder / str(len(self.operators)), ids)
+        one = Operator(self.kind.program, told, self.folder / str(len(self.operators)), ids)
         self.operators.append(one)
         return one
 
@@ -77,19 +73,22 @@ class Workload:
 class Operator:
     """A running client. Its files are `PLACE.in`, `.out` and `.err`: a pipe would lose what a killed reader had not read."""
 
-    command: list[str]
+    program: Path | None
+    arguments: list[str]
     place: Path
     ids: Sequence[int]
     replaced: bool = False
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: Process = field(init=False)
 
     def __post_init__(self) -> None:
         told, said, wrong = (self.place.with_suffix(end) for end in (".in", ".out", ".err"))
         told.write_text("".join(f"{id}\n" for id in self.ids), encoding="utf-8")
         with told.open("rb") as stdin, said.open("wb") as stdout, wrong.open("wb") as stderr:
-            paths = [str(ROOT / "libs"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-            self.process = subprocess.Popen(self.command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment)
+            files = (stdin, stdout, stderr)
+            if self.program:
+                self.process = Program([str(self.program), *self.arguments], *files)
+            else:
+                self.process = Fork(python.main, self.arguments, *files)
 
     @property
     def printed(self) -> list[int]:
@@ -104,7 +103,7 @@ class Operator:
     @property
     def errors(self) -> str:
         """The end of what it wrote to standard error."""
-        return f"{' '.join(self.command)}\n{self.place.with_suffix('.err').read_text(encoding='utf-8')[-2000:]}"
+        return f"{' '.join(self.arguments)}\n{self.place.with_suffix('.err').read_text(encoding='utf-8')[-2000:]}"
 
     def kill(self) -> None:
         """kill -9, and gone."""

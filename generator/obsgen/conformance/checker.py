@@ -159,11 +159,19 @@ class Checker:
         if plan is None:
             self._spaced = self._spaced or b" :" in self._text or b"\t:" in self._text
             plan = node.plan(value, f"{self.source}:{self._number}")
-        keys, texts, objects, rest, explains = plan
-        if texts is not None:
+        keys, texts, objects, rest, explains, plain = plan
+        if plain:
+            node.last, node.last_keys, node.last_texts = value, keys, texts(value) if texts else ()
+            self._texts += node.last_texts
+        elif texts is not None:
             self._texts += texts(value)
         for key, below in objects:
-            keys += self._walk(below, value[key])
+            item = value[key]
+            if item == below.last:
+                keys += below.last_keys
+                self._texts += below.last_texts
+            else:
+                keys += self._walk(below, item)
         if rest is not None:
             for finding in rest.findings:
                 self._found(*finding)

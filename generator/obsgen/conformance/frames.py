@@ -20,8 +20,9 @@ from .checker import BARE, LONGEST, Captured
 Framed = tuple[bytes, int, Captured]
 """The service's line, the number of the captured line that it begins in, and what was around it: what `Checker.check` takes."""
 
-_CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?:\Z| )").match
-_DOCKER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+_CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?:\Z| )").match
+_TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)").fullmatch
+_WHOLE = b"Z stdout F "  # after nanoseconds, as containerd writes them: bytes 29 to 40 of nearly every line
 
 
 class _Docker(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,23 +52,27 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def unframed(captured: Iterable[bytes]) -> Iterator[Framed]:
-    """What the service wrote, without what the container runtime put around it."""
+    """What the service wrote, without what the container runtime put around it; the time of capture to the second."""
     parts = _Parts()
     for number, line in enumerate(captured, 1):
-        if line[:1] == b"{":
-            if line.startswith(b'{"log":') and (docker := _of_docker(line)):
-                yield from parts.joined(
-                    docker.stream, docker.log.encode(), docker.log.endswith("\n"), number, docker.time
-                )
-            else:
+        if line[29:40] == _WHOLE and line[:20] == parts.second and not parts.waiting:
+            yield line[40:], number, parts.within
+        elif line[:1] == b"{":
+            docker = _of_docker(line) if line.startswith(b'{"log":') else None
+            if docker is None:
                 yield line, number, BARE
-        elif line[:1].isdigit() and (cri := _CRI(line)):
-            if cri[5] == b"F" and not parts.waiting:
-                yield line[cri.end() :], number, Captured(cri.end(), parts.seconds(*_texts(cri)))
             else:
+                at = _TIME(docker.time.encode())
+                seconds = parts.seconds(at[1], at[2]) if at else None
                 yield from parts.joined(
-                    cri[4].decode(), line[cri.end() :], cri[5] == b"F", number, line[: cri.end(3)].decode()
+                    docker.stream, docker.log.encode(), docker.log.endswith("\n"), number, Captured(None, seconds)
                 )
+        elif line[:1].isdigit() and (cri := _CRI(line)):
+            seconds, end, whole = parts.seconds(cri[1], cri[2]), cri.end(), cri[4] == b"F"
+            if whole and not parts.waiting:
+                yield line[end:], number, Captured(end, seconds)
+            else:
+                yield from parts.joined(cri[3].decode(), line[end:], whole, number, Captured(None, seconds))
         else:
             yield line, number, BARE
     yield from parts.left()
@@ -80,21 +85,15 @@ def _of_docker(line: bytes) -> _Docker | None:
         return None
 
 
-def _texts(found: re.Match[bytes]) -> tuple[str, str, str]:
-    return found[1].decode(), (found[2] or b"").decode(), found[3].decode()
-
-
 class _Parts:
     """Lines that the runtime cut, by stream: as many pieces as there are, joined when the last has come."""
 
     def __init__(self) -> None:
         self.waiting: dict[str, tuple[list[bytes], int, Captured]] = {}
-        self._second: tuple[str, str] = ("", "")
-        self._base = 0.0
+        self.second, self.within = b"", BARE  # of the last line's second, for the lines of the same one
 
-    def joined(self, stream: str, piece: bytes, last: bool, number: int, time: str) -> Iterator[Framed]:
-        begun = self.waiting.pop(stream, None)
-        pieces, first, captured = begun if begun else ([], number, Captured(None, self._time(time)))
+    def joined(self, stream: str, piece: bytes, last: bool, number: int, captured: Captured) -> Iterator[Framed]:
+        pieces, first, captured = self.waiting.pop(stream, ([], number, captured))
         if sum(map(len, pieces)) <= LONGEST:
             pieces.append(piece)
         if last:
@@ -107,19 +106,16 @@ class _Parts:
         for pieces, first, captured in self.waiting.values():
             yield b"".join(pieces), first, captured
 
-    def _time(self, text: str) -> float | None:
-        found = _DOCKER(text)
-        return self.seconds(found[1], found[2] or "", found[3]) if found else None
-
-    def seconds(self, second: str, fraction: str, zone: str) -> float | None:
-        """Seconds since 1970; a second is worked out once."""
-        if self._second != (second, zone):
-            try:
-                self._base = datetime.fromisoformat(second + zone.replace("Z", "+00:00")).timestamp()
-            except ValueError:
-                return None
-            self._second = second, zone
-        return self._base + (float(fraction) if fraction else 0.0)
+    def seconds(self, second: bytes, zone: bytes) -> float | None:
+        """Seconds since 1970."""
+        try:
+            text = (second + zone.replace(b"Z", b"+00:00")).decode()
+            found = datetime.fromisoformat(text).timestamp()
+        except ValueError:
+            return None
+        if zone == b"Z":
+            self.second, self.within = second + b".", Captured(len(second) + len(".000000000") + len(_WHOLE), found)
+        return found
 
 
 def chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -43,13 +43,17 @@ class Rest(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What there is to do with an object of one shape; `explains`: it has a field that says what an error is."""
+    """What there is to do with an object of one shape.
+
+    `explains`: it has a field that says what an error is; `plain`: it holds texts and nothing else.
+    """
 
     keys: int
     texts: Callable[[dict[str, Any]], tuple[Any, ...]] | None
     objects: tuple[tuple[str, Node], ...]
     rest: Rest | None
     explains: bool
+    plain: bool
 
 
 class Known:
@@ -73,6 +77,8 @@ class Node:
     def __init__(self, known: Known, path: tuple[str, ...] = (), types: Mapping[str, Any] | None = None) -> None:
         self.known, self.path, self.types = known, path, types or {}
         self.plans: dict[Shape, Plan] = {}
+        self.last: dict[str, Any] | None = None  # the last plain object: `metadata` is the same in every line
+        self.last_keys, self.last_texts = 0, tuple[Any, ...]()
         self._below: dict[str, Node] = {}
         self._kinds: dict[str, tuple[str, str]] = {}
 
@@ -92,6 +98,7 @@ class Node:
             tuple((key, self.below(key)) for key, kind in kinds if kind is dict),
             rest if any(rest) else None,
             not EXPLAINS.isdisjoint(map(self._name, value)),
+            not any(rest) and bool(kinds) and all(kind is str and not self._name(key) for key, kind in kinds),
         )
         if len(self.plans) >= MOST_SHAPES:
             self.plans.clear()

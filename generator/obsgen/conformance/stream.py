@@ -119,7 +119,7 @@ def _volume(checker: Checker, allowed: dict[str, Allowance], covered: float | No
     promised = checker.standard.volume
     if "logs/volume" not in allowed:
         if promised is None:
-            return "no objective log_volume is known: name a profile, or --max volume=1GB"
+            return "no objective log_volume (a contract alone has none: declare it, or --max volume=1GB)"
         allowed["logs/volume"] = Allowance(promised.bytes, "bytes")
     if not checker.spans:
         return "no line has a timestamp"

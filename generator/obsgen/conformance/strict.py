@@ -57,12 +57,11 @@ def fault(line: bytes, error: Exception) -> Fault:
 def _in_object(line: bytes, said: str) -> Fault:
     place = re.search(r"\(byte (\d+)\)", said)
     byte = int(place[1]) if place else len(line)
-    if "trailing characters" in said:
-        return Fault(
-            NOT_ONE, "something follows the object", "write a line in one piece: a single write, or a lock", byte
-        )
-    constant = re.match(rb"-?(NaN|Infinity)", line[byte:]) or re.match(rb"-Infinity", line[max(byte - 1, 0) :])
-    if constant:
+    if "trailing characters" in said:  # its place is the one behind (msgspec 0.22)
+        remedy = "write a line in one piece: a single write, or a lock"
+        return Fault(NOT_ONE, "something follows the object", remedy, byte - 1)
+    byte -= line[byte - 1 : byte] == b"-"
+    if constant := re.match(rb"-?(NaN|Infinity)", line[byte:]):
         return Fault(NOT_JSON, f"{constant[0].decode()} is no JSON", "write it as text, or null", byte)
     if "out of range" in said:
         return Fault(NOT_JSON, "a number that no double holds", "write it as text")

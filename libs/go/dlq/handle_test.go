@@ -228,3 +228,15 @@ func FuzzAnyBodyIsRead(f *testing.F) {
 		Filter{Error: "a", Text: "b", MinAttempts: 1}.takes(letter)
 	})
 }
+
+// For libs/python/tests/test_go.py, which replays it.
+func TestASpoolForPython(t *testing.T) {
+	path := os.Getenv("SPOOL_FOR_PYTHON")
+	if path == "" {
+		path = filepath.Join(t.TempDir(), "spool")
+	}
+	s := NewSpool(path)
+	must(t, s.append(spooled{queue, "go", []byte("\xff{}"), 1000, "exhausted", 0}))
+	must(t, s.append(spooled{queue, "<&>", []byte{}, 2000, "rejected", 2}))
+	equal(t, s.Count(), 2)
+}

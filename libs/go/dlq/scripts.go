@@ -6,9 +6,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts that Python runs as well: a copy of libs/lua, which go:embed can't reach; a test compares the two.
+// The scripts that Python runs as well: copies from libs/lua, which go:embed can't reach; a test compares them.
 //
-//go:generate sh -c "cp ../../lua/*.lua lua/"
+//go:generate sh -c "cd lua && for name in *.lua; do cp ../../../lua/$DOLLAR{name} .; done"
 //go:embed lua/*.lua
 var sources embed.FS
 

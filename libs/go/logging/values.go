@@ -37,7 +37,6 @@ type line struct {
 	e     *entry
 	cut   bool // whether anything was left out
 	above []identityOf
-	attrs []slog.Attr
 }
 
 // identityOf tells containers apart, to find those that hold themselves.

@@ -114,7 +114,14 @@ class Image:
         """A container: read-only, as the image's user, /tmp in memory, no variables but the image's and these."""
         user = self.final.last("USER")
         uid, _, gid = user.partition(":")
-        rights = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+        rights = [
+            "setpriv",
+            f"--reuid={uid}",
+            f"--regid={gid}",
+            "--clear-groups",
+            "--no-new-privs",
+            "--bounding-set=-all",
+        ]
         given = self.final.variables(self.path) | environ
         inside = ["env", "-i", *(f"{name}={value}" for name, value in given.items()), *words]
         return self._enter("no", ["chroot", str(self.root), *rights, *inside], {"PATH": self.path}, **how)

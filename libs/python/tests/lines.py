@@ -10,11 +10,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import jsonschema_rs
 
 from auralink_shared import contract
-from auralink_shared.logging import Entry, StructuredLogger
+from auralink_shared.logging import Entry, StructuredLogger, values
 from auralink_shared.logging.failure import Failure
 from auralink_shared.logging.trace import ZEROS, Identity
 
@@ -26,8 +27,10 @@ METADATA = {"instance_id": "pod-1", "version": "1.0.0", "environment": "producti
 AT = 1760570460000000000  # 2025-10-15T23:21:00.000Z, the plan's example
 
 
-def entry() -> Entry:
-    return Entry("dashboard-service", contract.load(), METADATA)
+def entry(*, fast: bool = True) -> Entry:
+    """`fast`: with the extra of that name, as the tests are run; else as if it were not installed."""
+    with patch.object(values, "Encoder", values.Encoder if fast else None):
+        return Entry("dashboard-service", contract.load(), METADATA)
 
 
 def read(line: bytes) -> dict[str, Any]:
@@ -75,12 +78,12 @@ def native(value: Any) -> Any:
     return [native(item) for item in value] if isinstance(value, list) else value
 
 
-def rendered(vector: Mapping[str, Any]) -> str:
+def rendered(vector: Mapping[str, Any], by: Entry | None = None) -> str:
     given = native(vector["given"])
     who = Identity(**{"trace_id": ZEROS} | given.get("identity", {}))
     failed = {"failure": Failure(**given["failure"])} if "failure" in given else {}
     at = int(given.get("at", AT))
-    return entry().line(given["level"], given["message"], given.get("context"), who, at=at, **failed).decode()
+    return (by or entry()).line(given["level"], given["message"], given.get("context"), who, at=at, **failed).decode()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import PASSWORD, ROOT, Nodes, Server
 
-from auralink_shared.dlq import DeadLetters, Record
+from auralink_shared.dlq import DeadLetters, Record, Settings
 from auralink_shared.dlq.letter import Filter
-from conftest import OTHER, PASSWORD, QUEUE, ROOT, Server
+from conftest import OTHER, QUEUE
 
 PROGRAM = str(Path(sys.executable).with_name("auralink-dlq"))
 CONTRACT = json.loads((ROOT / "rendered/local/contract/contract.json").read_text(encoding="utf-8")) | {
@@ -277,7 +279,7 @@ def test_nobody_does_anything_to_all_letters_by_leaving_the_filter_out(letters: 
 def test_a_dry_run_says_how_many_and_does_nothing(letters: DeadLetters, run: Run) -> None:
     filled(letters, 4)
     words = ("bulk", "remove", QUEUE, "--error", "timeout", "--dry-run")
-    assert run(*words).stdout == "would remove 4 letters\n"
+    assert run(*words).stdout == "would remove 4 of 4 letters\n"
     assert run(*words, "--limit", "3").stdout == "would remove 3 of 4 letters\n"
     assert documents(run(*words, "--output", "json").stdout)[0]["matched"] == 4
     assert len(waiting(letters)) == 4
@@ -353,6 +355,23 @@ def test_a_person_types_how_many_it_will_be(
     assert len(waiting(letters)) == left
 
 
+def test_who_interrupts_stops_between_two_letters_and_the_audit_says_so(
+    letters: DeadLetters, environ: dict[str, str]
+) -> None:
+    filled(letters, 12)
+    words = [PROGRAM, "bulk", "remove", QUEUE, "--allow-all", "--rate", "20"]
+    with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr and process.stdout
+        assert process.stderr.readline() == "2 of 12: 2 ok\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read().startswith("removed ")
+        assert process.wait(timeout=60) == 1
+    left = len(waiting(letters))
+    assert 0 < left <= 10
+    (asked,) = [one for one in letters.audit(QUEUE) if one.what == "bulk"]
+    assert (asked.result, asked.more["done"]) == ("stopped", str(12 - left))
+
+
 # Upkeep
 
 
@@ -363,7 +382,7 @@ def test_the_cleanup_goes_over_every_declared_queue(letters: DeadLetters, run: R
     bodies = [letters.get(queue, "old").body for queue in (QUEUE, OTHER)]
     ended = run("cleanup", "--archive", str(tmp_path / "kept"))
     assert ended.stdout == "".join(
-        f"{queue}: 1 letters past their retention, 0 out of the trash\n" for queue in (QUEUE, OTHER)
+        f"{queue}: 1 letter past retention, 0 out of the trash\n" for queue in (QUEUE, OTHER)
     )
     assert waiting(letters) == ["new"]
     kept = [json.loads((tmp_path / "kept" / f"{queue}.jsonl").read_text()) for queue in (QUEUE, OTHER)]
@@ -378,7 +397,7 @@ def test_a_queue_that_can_not_be_cleaned_hinders_no_other(redis: Any, letters: D
     redis.set(f"dlq:{QUEUE}", "no list")
     ended = run("cleanup", code=1)
     assert ended.stderr.startswith(f"auralink-dlq: {QUEUE}: WRONGTYPE")
-    assert ended.stdout == f"{OTHER}: 1 letters past their retention, 0 out of the trash\n"
+    assert ended.stdout == f"{OTHER}: 1 letter past retention, 0 out of the trash\n"
 
 
 def test_the_doctor_says_which_setting_breaks_a_promise(server: Server, redis: Any, run: Run) -> None:
@@ -426,6 +445,21 @@ def test_a_part_of_the_letters_does_not_go_back_to_the_list(letters: DeadLetters
     for words in (["--text", "1"], ["--place", "trash"]):
         assert "moves all letters" in run("export", QUEUE, "--layout", "list", *words, code=2).stderr
     assert waiting(letters) == ["0"]
+
+
+def test_a_cluster_is_asked_like_one_redis(nodes: Nodes, tmp_path: Path, run: Run) -> None:
+    nodes.flush()
+    letters = DeadLetters(nodes.connect(), settings=Settings.from_contract(CONTRACT))
+    filled(letters, 3)
+    cluster = {"DLQ_REDIS_URL": f"redis://dlq@127.0.0.1:{nodes.nodes[0].port}/0", "DLQ_REDIS_CLUSTER": "1"}
+    assert [row[0] for row in rows(run("list", QUEUE, **cluster).stdout)] == ["2", "1", "0"]
+    run("retry", QUEUE, "0", **cluster)
+    assert queued(letters) == [b'{"n":0}']
+    assert run("bulk", "remove", QUEUE, "--text", '"n":1', **cluster).stdout == "removed 1 of 1: 1 ok\n"
+    assert run("export", QUEUE, "--layout", "list", **cluster).stderr == f"moved 1 letter into the list dlq:{QUEUE}\n"
+    assert letters.stats(QUEUE).inbox == 1
+    run("cleanup", **cluster)
+    assert "noeviction" in run("doctor", **cluster).stdout
 
 
 # What goes wrong

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from conftest import PASSWORD, QUEUE, ROOT, Server, free_port
 from image import DOCKERFILE, LIBS, Image, stages
+from servers import PASSWORD, ROOT, Server, free_port
+
+from conftest import QUEUE
 from test_cli import CONTRACT
 
 MANIFEST = (ROOT / "rendered/prod/dlq/api.yaml").read_text(encoding="utf-8")
@@ -114,10 +115,13 @@ def test_the_rendered_command_serves_in_a_read_only_root(image: Image, server: S
     ((*command, port),) = (words.split(", ") for words in re.findall(r"command: \[(.*)\]", MANIFEST))
     assert port == "--port=8080"
     at = free_port()
-    code, line = ended(image, "auralink-dlq", "token", "operator", "ann")
+    _, line = ended(image, "auralink-dlq", "token", "operator", "ann")
     token, line = line.splitlines()
     # as Kubernetes mounts them: the ConfigMap for all, the Secret for the pod's group
-    for folder, name, text, mode in (("obsgen", "contract.json", json.dumps(CONTRACT), 0o644), ("auralink-dlq", "tokens", line, 0o440)):
+    for folder, name, text, mode in (
+        ("obsgen", "contract.json", json.dumps(CONTRACT), 0o644),
+        ("auralink-dlq", "tokens", line, 0o440),
+    ):
         path = image.root / "etc" / folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -158,4 +162,4 @@ def test_the_rendered_cleanup_runs_in_a_read_only_root(image: Image, server: Ser
         DLQ_REDIS_PASSWORD=PASSWORD,
     )
     assert code == 0, said
-    assert f"{QUEUE}: 0 letters past their retention, 0 out of the trash\n" in said
+    assert f"{QUEUE}: 0 letters past retention, 0 out of the trash\n" in said

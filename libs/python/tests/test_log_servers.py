@@ -233,6 +233,8 @@ def test_celery(tmp_path: Path, pool: str) -> None:
     found = server.lines(but=r"|worker: Warm shutdown \(MainProcess\)")
     created = [line for line in found if line["message"] == "creating"]
     assert {line["context"]["room"] for line in created} == {"r-7", "r-8"}
-    assert len({line["trace_id"] for line in created}) == 2 and lines.ZEROS not in {line["trace_id"] for line in created}
+    assert len({line["trace_id"] for line in created}) == 2 and lines.ZEROS not in {
+        line["trace_id"] for line in created
+    }
     (failed,) = [line for line in found if line.get("error_type") == "ValueError"]
     assert failed["error"] == "no room" and "Traceback" in failed["stack_trace"]

@@ -91,7 +91,7 @@ def test_what_is_lost_and_what_is_there_twice_is_counted(tmp_path: Path, case: s
     sets = {name: set(parts.get(name, ())) for name in ("waiting", "trash")}
     counts = {name: Counter(parts.get(name, ())) for name in ("sent", "archived")}
     found = Found(**sets, bodies=set(), inbox=set(), **counts, counters=Counter())
-    tally = judge(Said(Kind(operation, "Python", ()), tmp_path / "work", "1", 3), found, settled=True)
+    tally = judge(Said(Kind(operation, "Python"), tmp_path / "work", "1", 3), found, settled=True)
     assert (tally.lost, tally.twice) == (lost, twice)
 
 

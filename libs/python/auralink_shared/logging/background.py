@@ -57,8 +57,9 @@ class BackgroundWriter:
             self._lines.append(line)
             self._waiting += len(line)
             self._taken += 1
-            if self._thread is None:
-                self._start()
+            if self._thread is None and not self._start():
+                self._lines.clear()
+                return self.writer.write(line)
             self._changed.notify_all()
             mine = self._taken
             if patience and self._thread is not threading.current_thread():
@@ -76,18 +77,24 @@ class BackgroundWriter:
     def _fits(self, line: bytes, level: str) -> bool:
         return self._waiting + len(line) <= self.room * SHARE.get(level, 1)
 
-    def _start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
-        self._thread.start()
+    def _start(self) -> bool:
+        thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter ends, or there are too many
+            return False
+        self._thread = thread
         for name in ("multiprocessing.util", "billiard.util"):  # their children end without atexit
             if util := sys.modules.get(name):
                 util.Finalize(None, _close, args=(weakref.ref(self),), exitpriority=10)
+        return True
 
     def _work(self) -> None:
         changed = self._changed
         while True:
             with changed:
                 while not self._lines:
+                    self._waiting = 0  # what a signal handler counted wrong
                     changed.wait()
                 line = self._lines.popleft()
             while not self._offer(line):

@@ -82,8 +82,10 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """The text with what looks like a credential replaced."""
-        if text.isidentifier() or self.quiet(text):  # one word holds none of them
-            return text
+        return text if text.isidentifier() or self.quiet(text) else self.replaced(text)  # one word holds none of them
+
+    def replaced(self, text: str) -> str:
+        """The same by all patterns, one after the other."""
         if "eyJ" in text:
             text = _JWT.sub(MARK, text)
         if "://" in text and "@" in text:

@@ -90,8 +90,9 @@ class Writer:
         return False
 
     def wait(self, seconds: float) -> None:
-        """Until there is room, at most so long."""
-        self._poll.poll(seconds * 1000)
+        """After an offer that failed for the moment: until there is room, at most so long."""
+        if self._poll.poll(seconds * 1000):  # there is, so another process held the lock
+            time.sleep(0.002)
 
     def _later(self, line: bytes) -> bool:
         if len(self._rest) > REST:

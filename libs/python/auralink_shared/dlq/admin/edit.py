@@ -8,20 +8,26 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from ..record import payload_of
 from .asked import Absent, Reason, Strict
 from .problems import Problem, invalid
 
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
+
 
 class EditBody(Strict):
     """What a retry may say."""
 
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["payload", "payload_base64"]}})
+
     payload: Any = Field(
-        None, description="Any JSON value: sent instead of the letter's, byte for byte as it stands here"
+        default=None, description="Any JSON value: sent instead of the letter's, byte for byte as it stands here"
     )
-    payload_base64: str = Field(default="", description="The same for bytes that are no JSON")
+    payload_base64: Annotated[str, Field(pattern=_BASE64)] | Absent = Field(
+        default=None, description="The same for bytes that are no JSON"
+    )
     force: bool = Field(default=False, description="Send a quarantined letter too; needs the role admin")
     reason: Reason = ""
 

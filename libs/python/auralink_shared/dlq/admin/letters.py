@@ -18,6 +18,9 @@ router = APIRouter(prefix="/api/v1/admin/dlq", tags=["letters"])
 
 _FORM = {"schema": {"type": "object", "properties": {"queue": {"type": "string"}, "reason": {"type": "string"}}}}
 _FORMS = {"application/x-www-form-urlencoded": _FORM, "multipart/form-data": _FORM}
+_EDIT = EditBody.model_json_schema()
+for _name in ("payload", "payload_base64"):
+    del _EDIT["properties"][_name]["default"]  # absent is no null, which is a payload too
 _DONE: dict[int | str, dict[str, Any]] = {204: {"description": "Done"}}
 
 
@@ -76,9 +79,7 @@ def list_letters(request: Request, who: Who, asked: Annotated[Listing, Query()])
     status_code=204,
     response_class=Response,
     responses={**_DONE, **said(400, 403, 404, 409, 413, 415, 422, 503)},
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": EditBody.model_json_schema()}, **_FORMS}}
-    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": _EDIT}, **_FORMS}}},
 )
 def retry_letter(request: Request, who: Who, queue: Queue, id: Id, edit: Edited, seen: Seen, reason: Why) -> Response:
     """At least once. With a payload that is sent instead, and the letter goes to the trash with its old body."""

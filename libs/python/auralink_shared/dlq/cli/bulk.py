@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+
 import click
 
 from .. import DeadLetters
+from ..bulk import Progress
 from ..letter import Filter
 from . import output
 from .confirm import confirm
 from .options import acting, connected, filtered, printing, queue_argument
 from .reading import warn_unknown
 
+_DONE = {"retry": "retried", "remove": "removed"}
 ASKED_FROM = 100
 """More letters than this are confirmed by typing how many they are."""
 
@@ -58,32 +65,48 @@ def bulk(
         if as_json:
             output.line({"queue": queue, "action": action, "matched": matched, "dry_run": True})
         else:
-            click.echo(
-                f"would {action} {meant} of {matched} letters"
-                if meant < matched
-                else f"would {action} {matched} letters"
-            )
+            click.echo(f"would {action} {meant} of {output.letters(matched)}")
         return 0
     if meant > ASKED_FROM and not yes:
         confirm(action, meant)
-    last, progress = output.Tally(meant, 0, 0, {}), output.Progress()
-    # what arrives after the question was asked is not meant by the answer
-    steps = (
-        letters.bulk(queue, action, only, by=by, rate=rate, allow_all=allow_all, force=force, limit=meant, note=note)
-        if meant
-        else iter(())
-    )
-    try:
-        for step in steps:
-            last = output.Tally(step.matched, step.done, step.ok, dict(step.failed))
-            progress.show(last)
-    except KeyboardInterrupt:
-        output.say(f"\nstopped: {last}")
-        raise
-    finally:
-        progress.end()
+    tally = output.Tally(meant, 0, 0, {})
+    if meant:
+        # what arrives after the question was asked is not meant by the answer
+        steps = letters.bulk(
+            queue, action, only, by=by, rate=rate, allow_all=allow_all, force=force, limit=meant, note=note
+        )
+        tally = _watched(steps, tally)
     if as_json:
-        output.line({"queue": queue, "action": action, **last._asdict()})
+        output.line({"queue": queue, "action": action, **tally._asdict()})
     else:
-        click.echo(f"{ {'retry': 'retried', 'remove': 'removed'}[action] } {last}")
-    return 1 if last.failed else 0
+        click.echo(f"{_DONE[action]} {tally}")
+    return 1 if tally.failed or tally.done < tally.matched else 0
+
+
+def _watched(steps: Generator[Progress, None, None], tally: output.Tally) -> output.Tally:
+    """Goes through with it, and shows how far it is. Control-C ends it after the letter that it is at, and the audit says so."""
+    progress = output.Progress()
+    with _interrupted() as stop, closing(steps):
+        for step in steps:
+            tally = output.Tally(step.matched, step.done, step.ok, dict(step.failed))
+            progress.show(tally)
+            if stop.is_set():
+                break
+    progress.end()
+    return tally
+
+
+@contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """Set by the first control-C; the second one ends the program as ever."""
+    stop = threading.Event()
+
+    def first(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

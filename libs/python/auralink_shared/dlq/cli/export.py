@@ -50,4 +50,4 @@ def export(
     if number > ASKED_FROM and not yes:
         confirm("move", number, f"into the list dlq:{queue}")
     moved = letters.give_back(queue, by=by)
-    output.say(f"moved {moved} letters into the list dlq:{queue}")
+    output.say(f"moved {output.letters(moved)} into the list dlq:{queue}")

@@ -66,6 +66,11 @@ def since(seconds: float, now: float | None = None) -> str:
     return "".join(part for part in parts[:2] if not part.startswith("0")) or "0s"
 
 
+def letters(number: int) -> str:
+    """A number of letters."""
+    return f"{number} letter{'s' * (number != 1)}"
+
+
 class Tally(NamedTuple):
     """How far many letters are: matched, done, and what went well or not."""
 

@@ -42,7 +42,7 @@ def cleanup(queues: tuple[str, ...], archive: Path | None, by: str, as_json: boo
         if as_json:
             output.line({"queue": queue, "letters": gone, "purged": purged})
         else:
-            click.echo(f"{queue}: {gone} letters past their retention, {purged} out of the trash")
+            click.echo(f"{queue}: {output.letters(gone)} past retention, {purged} out of the trash")
     return failed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -74,14 +74,16 @@ class Asked:
     @property
     def conditions(self) -> dict[str, str]:
         """As a query has them."""
-        given = {name: getattr(self, name) for name in _NAMES}
-        return {name: _written(value) for name, value in given.items() if value not in ("", 0, None) or value is False}
+        return self._given(_NAMES)
 
     @property
     def layout(self) -> dict[str, str]:
-        """Order and place, where they are not the usual ones; with `conditions` all but the page."""
-        usual = Asked()
-        return {name: value for name in ("order", "place") if (value := getattr(self, name)) != getattr(usual, name)}
+        """Order and place; with `conditions` all but the page."""
+        return self._given(("order", "place"))
+
+    def _given(self, names: Iterable[str]) -> dict[str, str]:
+        """What is not as usual, of those."""
+        return {name: _written(value) for name in names if (value := getattr(self, name)) != getattr(Asked, name)}
 
     @property
     def query(self) -> dict[str, str]:
@@ -93,14 +95,11 @@ class Asked:
         found = []
         for name in self.conditions:
             value = getattr(self, name)
-            shown = words.utc(value) if name in ("since", "until") else _SHOWN.get(value, str(value))
+            shown = words.utc(value) if name in ("since", "until") else _written(value)
             found.append(
                 (_NAMES[name], shown, href(**replace(self, **{name: getattr(Asked, name)}).query) if href else "")
             )
         return found
-
-
-_SHOWN: dict[object, str] = {True: "only", False: "no"}
 
 
 def _written(value: object) -> str:

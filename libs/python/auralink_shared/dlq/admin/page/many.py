@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
@@ -45,14 +46,14 @@ def begin(request: Request, who: Who, queue: Queue, form: Form) -> Response:
     if force and not who.may("admin"):
         raise Problem(403, "forbidden", f"Forcing letters needs the role admin; {who.name} is {who.role}.")
     counted = Asked.read({"until": form.get("counted", "")}).until
-    if counted is None or not matched.isdecimal():
+    if counted is None or not re.fullmatch("[0-9]{1,9}", matched):
         return _ask(request, queue, action, asked, form, wrong="it has not been counted yet; this is the count.")
     if int(matched) > TYPED_OVER and form.get("confirm", "").strip().replace(",", "") not in (matched, queue):
         return _ask(request, queue, action, asked, form, wrong=f"type {matched} or {queue} to confirm.")
     only = replace(asked.only, until=counted if asked.until is None else min(counted, asked.until))
     try:
         job = request.app.state.jobs.start(
-            queue, action, only, by=who.name, rate=float(form.get("rate") or RATE), allow_all=not asked.narrow, force=force,
+            queue, action, only, by=who.name, rate=float(form.get("rate") or RATE), force=force,
             note=form.get("note", "")[:500],
         )  # fmt: skip
     except ValueError as error:

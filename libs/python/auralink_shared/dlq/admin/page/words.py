@@ -7,19 +7,24 @@ from datetime import UTC, datetime
 _SPANS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
+def _moment(seconds: float) -> datetime:
+    """Of any number, the years 1 to 9999 of which a calendar knows."""
+    return datetime.fromtimestamp(min(max(seconds, -62_135_596_800.0), 253_402_300_799.0), UTC)
+
+
 def utc(seconds: float) -> str:
     """`2026-05-28 20:26:40`; the page says once that it is UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return _moment(seconds).isoformat(" ", "seconds")[:19]
 
 
 def rfc3339(seconds: float) -> str:
     """With microseconds: it names a letter's age exactly."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return _moment(seconds).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def local(seconds: float | None) -> str:
     """What an input of type datetime-local starts with, to the second; it is labelled UTC."""
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return "" if seconds is None else _moment(seconds).isoformat("T", "seconds")[:19]
 
 
 def span(seconds: float) -> str:
