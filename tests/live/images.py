@@ -7,6 +7,7 @@ What the image holds beside the program is this machine's own root, read-only: s
 from __future__ import annotations
 
 import sys
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +37,18 @@ IMAGES = {
     "registry.example.com/auralink-dlq": Image({}),
     "fixture": Image({}),
 }
+UNREGISTERED = frozenset({"docker.io/grafana/loki", "docker.io/grafana/promtail", "docker.io/grafana/alloy"})
+"""What CI never starts: no registry carries their programs."""
+
 PYTHON = Path(sys.prefix)  # its bin/ is first on PATH of the images that are our own
 
 
-def image(reference: str) -> Image:
-    """Of `REPOSITORY:TAG` (KeyError for one that nothing stands for)."""
-    return IMAGES[reference.partition("@")[0].rpartition(":")[0] or reference]
+def image(reference: str, without: Container[str] = ()) -> Image:
+    """Of `REPOSITORY:TAG`. Raises LookupError for one that nothing stands for, or that is left out."""
+    repository = reference.partition("@")[0].rpartition(":")[0] or reference
+    if repository in without or repository not in IMAGES:
+        raise LookupError(f"no program stands for {reference}")
+    return IMAGES[repository]
 
 
 def program(judge: str) -> Path:

@@ -20,6 +20,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Container as Container_
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def now() -> str:
 class Kubelet:
     """Runs until `close`; `pods` are those that run, by namespace and name."""
 
-    def __init__(self, plane: Plane, node: Node, trusted: Path, *, hurry: float = 1.0) -> None:
-        """`trusted`: the certificates that Pods believe. `hurry`: probes' delays and periods are divided by it, nothing else."""
-        self.plane, self.node, self.trusted, self.hurry = plane, node, trusted, hurry
+    def __init__(self, plane: Plane, node: Node, trusted: Path, without: Container_[str] = ()) -> None:
+        """`trusted`: the certificates that Pods believe. Pods of an image in `without` are never started."""
+        self.plane, self.node, self.trusted, self.without = plane, node, trusted, without
         self.pods: dict[tuple[str, str], Pod] = {}
         self.changed = threading.Condition()
         self.closing = threading.Event()
@@ -269,7 +270,7 @@ class Pod:
 
     def _start(self, container: Object, attempt: int) -> Container:
         self.renew()
-        image = images.image(container["image"])
+        image = images.image(container["image"], self.kubelet.without)
         variables = self._variables(container)
         command = [_expanded(word, variables) for word in (container.get("command") or image.entrypoint)]
         command += [_expanded(word, variables) for word in container.get("args") or ()]
@@ -348,7 +349,7 @@ class Pod:
         def wait(seconds: float) -> bool:
             """Whether it still runs after so long."""
             try:
-                process.wait(seconds / self.kubelet.hurry)
+                process.wait(seconds)
                 return False
             except subprocess.TimeoutExpired:
                 return not self.ending.is_set()
@@ -363,7 +364,7 @@ class Pod:
                     return
         failures = {"readiness": 0, "liveness": 0}
         due = {
-            kind: began + probe.get("initialDelaySeconds", 0) / self.kubelet.hurry
+            kind: began + probe.get("initialDelaySeconds", 0)
             for kind, probe in (("readiness", readiness), ("liveness", liveness))
             if probe
         }
@@ -373,12 +374,12 @@ class Pod:
         while due:
             kind = min(due, key=lambda one: due[one])
             pause = max(0.0, due[kind] - time.monotonic())
-            if not wait(pause * self.kubelet.hurry + 0.001):
+            if not wait(pause + 0.001):
                 return
             probe = readiness if kind == "readiness" else liveness
             assert probe
             good = self._asked(container, running, probe)
-            due[kind] = time.monotonic() + probe.get("periodSeconds", 10) / self.kubelet.hurry
+            due[kind] = time.monotonic() + probe.get("periodSeconds", 10)
             failures[kind] = 0 if good else failures[kind] + 1
             over = failures[kind] >= probe.get("failureThreshold", 3)
             if kind == "readiness" and (good or over) and state["ready"] != good:

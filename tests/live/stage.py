@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def secrets(tree: Path, values: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def staged(tree: Path, values: Mapping[str, str], *, namespaces: tuple[str, ...] = ("auralink", "auralink-agents")) -> Iterator[Stage]:
+def staged(tree: Path, values: Mapping[str, str], *, without: Container[str] = (), namespaces: tuple[str, ...] = ("auralink", "auralink-agents")) -> Iterator[Stage]:
     """The tree, applied; gone with all it started at the end."""
     with tempfile.TemporaryDirectory(prefix="obsgen-live-", ignore_cleanup_errors=True) as folder, contextlib.ExitStack() as stack:
         home = Path(folder)
@@ -88,7 +88,7 @@ def staged(tree: Path, values: Mapping[str, str], *, namespaces: tuple[str, ...]
         stack.callback(node.close)
         sinks, trusted = stack.enter_context(sinkhouse.running(home))
         plane = stack.enter_context(planes.running(home))
-        kubelet = Kubelet(plane, node, trusted)
+        kubelet = Kubelet(plane, node, trusted, without)
         stack.callback(kubelet.close)
         for namespace in namespaces:
             plane.kubectl("create", "namespace", namespace)
