@@ -25,7 +25,9 @@ class Image:
 
 IMAGES = {
     "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",), "/prometheus"),
-    "docker.io/prom/alertmanager": Image({"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",), "/alertmanager"),
+    "docker.io/prom/alertmanager": Image(
+        {"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",), "/alertmanager"
+    ),
     "docker.io/library/redis": Image(
         {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}, (), "/"
     ),

@@ -11,9 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import queue
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -28,9 +26,8 @@ from typing import Any
 from kubernetes import client, watch
 
 from . import images, volumes
-from .node import DOMAIN, NAME, Node
+from .node import ADDRESS, DOMAIN, NAME, Node
 from .plane import PORT, Plane
-from .node import ADDRESS
 from .sandbox import Container, Mount, Network, User
 
 Object = dict[str, Any]
@@ -68,7 +65,10 @@ class Kubelet:
 
     def read(self, namespace: str, kind: str, name: str) -> Object | None:
         """A ConfigMap or a Secret, or None."""
-        ask = {"ConfigMap": self.plane.core.read_namespaced_config_map, "Secret": self.plane.core.read_namespaced_secret}[kind]
+        ask = {
+            "ConfigMap": self.plane.core.read_namespaced_config_map,
+            "Secret": self.plane.core.read_namespaced_secret,
+        }[kind]
         try:
             return dict(self.plane.core.api_client.sanitize_for_serialization(ask(name, namespace)))
         except client.ApiException as error:
@@ -104,9 +104,8 @@ class Kubelet:
                     pod.stop(found["metadata"].get("deletionGracePeriodSeconds", 30))
                 else:
                     self.forget(*key)
-            elif pod is None or pod.uid != found["metadata"]["uid"]:
-                if found.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-                    self.pods[key] = Pod(self, found)
+            elif (pod is None or pod.uid != found["metadata"]["uid"]) and not _ended(found):
+                self.pods[key] = Pod(self, found)
             self.notify()
 
     def _bind(self, namespace: str, name: str) -> None:
@@ -145,6 +144,10 @@ class Kubelet:
                     if namespace == found["metadata"]["namespace"]:
                         with contextlib.suppress(LookupError):
                             pod.renew()
+
+
+def _ended(pod: Object) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _spellings(service: str, namespace: str) -> list[str]:
@@ -192,13 +195,16 @@ class Pod:
         spec = client.V1TokenRequestSpec(audiences=[audience] if audience else [], expiration_seconds=3600)
         body = client.AuthenticationV1TokenRequest(spec=spec)
         account = self.spec.get("serviceAccountName", "default")
-        return str(self.kubelet.plane.core.create_namespaced_service_account_token(account, self.namespace, body).status.token)
+        return str(
+            self.kubelet.plane.core.create_namespaced_service_account_token(account, self.namespace, body).status.token
+        )
 
     def field(self, path: str) -> str:
         """What `fieldRef` means of this Pod."""
         known = {
             "metadata.name": self.name, "metadata.namespace": self.namespace, "metadata.uid": self.uid, "spec.nodeName": NAME,
-            "status.podIP": self.address, "status.hostIP": ADDRESS, "spec.serviceAccountName": self.spec.get("serviceAccountName", "default"),
+            "status.podIP": self.address, "status.hostIP": ADDRESS,
+            "spec.serviceAccountName": self.spec.get("serviceAccountName", "default"),
         }  # fmt: skip
         if path in known:
             return known[path]
@@ -250,11 +256,21 @@ class Pod:
         return User(uid, gid, groups, tuple(own.get("capabilities", {}).get("add", ())))
 
     def _variables(self, container: Object) -> dict[str, str]:
-        own = {"PATH": f"{images.PYTHON}/bin:{PATH}", "HOSTNAME": self.name, "HOME": "/", "KUBERNETES_SERVICE_HOST": ADDRESS, "KUBERNETES_SERVICE_PORT": str(PORT)}
+        own = {
+            "PATH": f"{images.PYTHON}/bin:{PATH}",
+            "HOSTNAME": self.name,
+            "HOME": "/",
+            "KUBERNETES_SERVICE_HOST": ADDRESS,
+            "KUBERNETES_SERVICE_PORT": str(PORT),
+        }
         for one in container.get("env") or ():
             source = one.get("valueFrom") or {}
             if "secretKeyRef" in source or "configMapKeyRef" in source:
-                kind, ref = ("Secret", source["secretKeyRef"]) if "secretKeyRef" in source else ("ConfigMap", source["configMapKeyRef"])
+                kind, ref = (
+                    ("Secret", source["secretKeyRef"])
+                    if "secretKeyRef" in source
+                    else ("ConfigMap", source["configMapKeyRef"])
+                )
                 found = self._read(kind, ref["name"])
                 data = volumes.contents(kind, found) if found else {}
                 if ref["key"] not in data:
@@ -293,7 +309,9 @@ class Pod:
         try:
             for container in self.spec.get("initContainers") or ():
                 started = self._start(container, 0)
-                assert started.process.wait() == 0, f"init container {container['name']} failed: {self.log(container['name'])}"
+                assert started.process.wait() == 0, (
+                    f"init container {container['name']} failed: {self.log(container['name'])}"
+                )
         except Exception as error:
             self._say_problem(error)
             return
@@ -326,7 +344,9 @@ class Pod:
             self.problem = ""
             with self._lock:
                 self.running[name] = running
-            state.update(started=now(), exit=None, ready="readinessProbe" not in container and "startupProbe" not in container)
+            state.update(
+                started=now(), exit=None, ready="readinessProbe" not in container and "startupProbe" not in container
+            )
             self._report()
             prober = threading.Thread(target=self._probe, args=(container, running, state), daemon=True)
             prober.start()
@@ -419,15 +439,26 @@ class Pod:
         statuses = []
         for container in self.spec["containers"]:
             state = self.states.get(container["name"]) or {}
-            running: Object = {"running": {"startedAt": state.get("started")}} if state.get("started") and state.get("exit") is None else {}
+            running: Object = (
+                {"running": {"startedAt": state.get("started")}}
+                if state.get("started") and state.get("exit") is None
+                else {}
+            )
             if state.get("exit") is not None:
-                running = {"terminated": {"exitCode": state["exit"] if state["exit"] >= 0 else 128 - state["exit"], "reason": "Ended"}}
+                running = {
+                    "terminated": {
+                        "exitCode": state["exit"] if state["exit"] >= 0 else 128 - state["exit"],
+                        "reason": "Ended",
+                    }
+                }
             statuses.append({
                 "name": container["name"], "ready": bool(state.get("ready")), "restartCount": state.get("restarts", 0),
                 "image": container["image"], "imageID": "", "state": running or {"waiting": {"reason": "ContainerCreating"}},
             })  # fmt: skip
         ready = "True" if phase == "Running" and all(one["ready"] for one in statuses) else "False"
-        conditions = [{"type": kind, "status": ready, "lastTransitionTime": now()} for kind in ("Ready", "ContainersReady")]
+        conditions = [
+            {"type": kind, "status": ready, "lastTransitionTime": now()} for kind in ("Ready", "ContainersReady")
+        ]
         conditions.append({"type": "Initialized", "status": "True", "lastTransitionTime": now()})
         status = {
             "phase": phase, "podIP": self.address, "podIPs": [{"ip": self.address}], "hostIP": ADDRESS,
@@ -472,13 +503,17 @@ class Pod:
     @property
     def ready(self) -> bool:
         """All containers are."""
-        return len(self.states) == len(self.spec["containers"]) and all(state["ready"] for state in self.states.values())
+        return len(self.states) == len(self.spec["containers"]) and all(
+            state["ready"] for state in self.states.values()
+        )
 
     def log(self, container: str = "") -> str:
         """The last of what it wrote."""
         folder = self.kubelet.node.host / "var/log/pods" / f"{self.namespace}_{self.name}_{self.uid}"
         files = sorted(folder.glob(f"{container or '*'}/*.log"), key=lambda one: one.stat().st_mtime)
-        return "\n".join(line.split(" ", 3)[-1] for file in files for line in file.read_text(errors="replace").splitlines()[-30:])
+        return "\n".join(
+            line.split(" ", 3)[-1] for file in files for line in file.read_text(errors="replace").splitlines()[-30:]
+        )
 
 
 _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\$")

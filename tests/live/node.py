@@ -7,7 +7,6 @@ is left of it when that namespace ends.
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,8 +63,3 @@ class Node:
         """Stops DNS; the bridge ends with its namespace."""
         self.dns.kill()
         self.dns.wait()
-
-
-def netns(pid: int) -> str:
-    """The network namespace of a process, as `ip` wants it."""
-    return str(pid) if os.path.exists(f"/proc/{pid}") else ""

@@ -7,7 +7,6 @@ import json
 import secrets
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -70,13 +69,29 @@ def running(home: Path) -> Iterator[Plane]:
         made = Plane(home)
         _await(lambda: _ready(made), home)
         _start(stack, home, "kube-controller-manager", [
-            f"--kubeconfig={home}/kubeconfig", f"--service-account-private-key-file={key}", f"--root-ca-file={home}/certificates/apiserver.crt",
+            f"--kubeconfig={home}/kubeconfig", f"--service-account-private-key-file={key}",
+            f"--root-ca-file={home}/certificates/apiserver.crt",
             "--leader-elect=false", "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller",
             f"--bind-address={ADDRESS}", "--kube-api-qps=200", "--kube-api-burst=400", "--concurrent-statefulset-syncs=20",
         ])  # fmt: skip
-        made.core.create_node(client.V1Node(metadata=client.V1ObjectMeta(name=NAME, labels={"kubernetes.io/hostname": NAME, "kubernetes.io/os": "linux"})))
+        made.core.create_node(
+            client.V1Node(
+                metadata=client.V1ObjectMeta(
+                    name=NAME, labels={"kubernetes.io/hostname": NAME, "kubernetes.io/os": "linux"}
+                )
+            )
+        )
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
-        made.core.patch_node_status(NAME, {"status": {"conditions": [ready], "capacity": {"cpu": "64", "memory": "256Gi", "pods": "500"}, "allocatable": {"cpu": "64", "memory": "256Gi", "pods": "500"}}})
+        made.core.patch_node_status(
+            NAME,
+            {
+                "status": {
+                    "conditions": [ready],
+                    "capacity": {"cpu": "64", "memory": "256Gi", "pods": "500"},
+                    "allocatable": {"cpu": "64", "memory": "256Gi", "pods": "500"},
+                }
+            },
+        )
         # the tree may name any node of its own: none is tainted
         yield made
 

@@ -42,7 +42,9 @@ class Network:
 
     def __init__(self, address: str, name: str) -> None:
         self.address = address
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE
+        )
         assert self.holder.stdout and self.holder.stdout.readline()  # it is in its namespace now
         port = f"v{address.split('.', 2)[2].replace('.', '-')}"
         inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
@@ -81,12 +83,25 @@ class Container:
         stdout: int,
         host_network: bool = False,
     ) -> None:
-        script = _script(image, command, variables, user, mounts, folder, hostname, namespace, network.address, read_only)
+        script = _script(
+            image, command, variables, user, mounts, folder, hostname, namespace, network.address, read_only
+        )
         (folder / "start.sh").write_text(script)
         enter = [] if host_network else ["nsenter", f"--net=/proc/{network.holder.pid}/ns/net"]
         self.user, self.variables = user, variables
         self.process = subprocess.Popen(
-            [*enter, "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "sh", str(folder / "start.sh")],
+            [
+                *enter,
+                "unshare",
+                "--mount",
+                "--uts",
+                "--ipc",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "sh",
+                str(folder / "start.sh"),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stdout,
@@ -138,6 +153,7 @@ def _script(
     read_only: bool,
 ) -> str:
     root, q = folder / "root", shlex.quote
+    search = f"{namespace}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}"
     lines = [
         "set -e",
         "mount --make-rprivate /",
@@ -148,11 +164,15 @@ def _script(
         f"mount -t proc proc {root}/proc",
         f"mount --rbind /dev {root}/dev",
         f"chmod 1777 {root}/tmp",
-        f"printf '%s\\n' 'nameserver {ADDRESS}' 'search {namespace}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}' 'options ndots:5' >{root}/etc/resolv.conf",
+        f"printf '%s\\n' 'nameserver {ADDRESS}' 'search {search}' 'options ndots:5' >{root}/etc/resolv.conf",
         f"printf '%s\\n' '127.0.0.1 localhost' '{address} {hostname}' >{root}/etc/hosts",
     ]
     for target, judge in image.programs.items():
-        lines += [f"mkdir -p {root}{Path(target).parent}", f": >{root}{target}", f"mount --bind {q(str(images.program(judge)))} {root}{target}"]
+        lines += [
+            f"mkdir -p {root}{Path(target).parent}",
+            f": >{root}{target}",
+            f"mount --bind {q(str(images.program(judge)))} {root}{target}",
+        ]
     if read_only:
         lines.append(f"mount -o remount,ro {root}")
     for mount in sorted(mounts, key=lambda one: one.target):

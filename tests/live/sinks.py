@@ -23,7 +23,12 @@ from aiosmtpd.smtp import AuthResult
 
 from .node import ADDRESS
 
-PAGERDUTY, SLACK, MAIL, WATCHDOG = "events.pagerduty.com", "hooks.slack.com", "smtp.auralink.example", "watchdog.example.com"
+PAGERDUTY, SLACK, MAIL, WATCHDOG = (
+    "events.pagerduty.com",
+    "hooks.slack.com",
+    "smtp.auralink.example",
+    "watchdog.example.com",
+)
 NAMES = (PAGERDUTY, SLACK, MAIL, WATCHDOG)
 
 
@@ -73,7 +78,9 @@ class Sinks:
         with self.changed:
             while not true():
                 left = end - time.monotonic()
-                assert left > 0, f"{what}: not within {seconds} s; told so far: {[(one.channel, one.to, one.text[:200]) for one in self.told]}"
+                assert left > 0, (
+                    f"{what}: not within {seconds} s; told so far: {[(one.channel, one.to, one.text[:200]) for one in self.told]}"
+                )
                 self.changed.wait(left)
 
 
@@ -114,19 +121,27 @@ def running(home: Path) -> Iterator[tuple[Sinks, Path]]:
     threading.Thread(target=web.serve_forever, daemon=True).start()
 
     class Mailbox:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
             if "mail" in sinks.refused:
                 return "451 later"
             message = email.message_from_bytes(envelope.content, policy=email.policy.default)
             body = message.get_body(("html", "plain"))
-            sinks.take("mail", ",".join(envelope.rcpt_tos), f"{message['Subject']}\n{body.get_content() if body else ''}")
+            sinks.take(
+                "mail", ",".join(envelope.rcpt_tos), f"{message['Subject']}\n{body.get_content() if body else ''}"
+            )
             return "250 taken"
 
     def known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=data.login == b"alerts@auralink.example" and data.password == b"smtp-password")
 
     mail = Controller(
-        Mailbox(), hostname=ADDRESS, port=587, tls_context=context, require_starttls=True, authenticator=known, auth_required=True,
+        Mailbox(),
+        hostname=ADDRESS,
+        port=587,
+        tls_context=context,
+        require_starttls=True,
+        authenticator=known,
+        auth_required=True,
         auth_exclude_mechanism=["LOGIN"],  # Alertmanager 0.34 expects other prompts than aiosmtpd gives
     )
     mail.start()
@@ -144,10 +159,17 @@ def _answer(channel: str, path: str, body: bytes) -> tuple[int, bytes]:
     except ValueError:
         return 400, b'{"status":"invalid event"}'
     if channel == "pagerduty":
-        if path != "/v2/enqueue" or not parsed.get("routing_key") or parsed.get("event_action") not in ("trigger", "resolve", "acknowledge"):
+        if (
+            path != "/v2/enqueue"
+            or not parsed.get("routing_key")
+            or parsed.get("event_action") not in ("trigger", "resolve", "acknowledge")
+        ):
             return 400, b'{"status":"invalid event"}'
         payload = parsed.get("payload") or {}
-        if parsed["event_action"] == "trigger" and not ({"summary", "source", "severity"} <= payload.keys() and payload["severity"] in ("critical", "error", "warning", "info")):
+        if parsed["event_action"] == "trigger" and not (
+            {"summary", "source", "severity"} <= payload.keys()
+            and payload["severity"] in ("critical", "error", "warning", "info")
+        ):
             return 400, b'{"status":"invalid event"}'
         return 202, json.dumps({"status": "success", "dedup_key": parsed.get("dedup_key", "")}).encode()
     if channel == "slack":

@@ -35,7 +35,11 @@ class Stage:
 
     def pods(self, app: str) -> list[Pod]:
         """The running Pods of an app."""
-        return [pod for pod in self.kubelet.pods.values() if pod.manifest["metadata"].get("labels", {}).get("app") == app and not pod.ending.is_set()]
+        return [
+            pod
+            for pod in self.kubelet.pods.values()
+            if pod.manifest["metadata"].get("labels", {}).get("app") == app and not pod.ending.is_set()
+        ]
 
     def await_(self, true: Callable[[], Any], seconds: float, what: str) -> Any:
         """Until a change of the Pods makes it true, asked at least once a second. Raises AssertionError with the Pods' logs."""
@@ -52,12 +56,20 @@ class Stage:
 
     def await_ready(self, app: str, seconds: float = 90) -> list[Pod]:
         """Its Pods, once there are some and all are ready."""
-        return list(self.await_(lambda: (found := self.pods(app)) and all(pod.ready for pod in found) and found, seconds, f"{app} is not ready"))
+        return list(
+            self.await_(
+                lambda: (found := self.pods(app)) and all(pod.ready for pod in found) and found,
+                seconds,
+                f"{app} is not ready",
+            )
+        )
 
     def state(self) -> str:
         """What each Pod that isn't ready has said last."""
         return "\n".join(
-            f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}" for pod in self.kubelet.pods.values() if not pod.ready
+            f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
+            for pod in self.kubelet.pods.values()
+            if not pod.ready
         )
 
     def get(self, app: str, port: int, path: str, **query: str) -> bytes:
@@ -75,13 +87,25 @@ def secrets(tree: Path, values: Mapping[str, str]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, str]] = {}
     for name, key, logical in _SECRET.findall((tree / "SECRETS.md").read_text()):
         found.setdefault(name, {})[key] = values.get(logical, logical)
-    return [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data} for name, data in found.items()]
+    return [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+        for name, data in found.items()
+    ]
 
 
 @contextlib.contextmanager
-def staged(tree: Path, values: Mapping[str, str], *, without: Container[str] = (), namespaces: tuple[str, ...] = ("auralink", "auralink-agents")) -> Iterator[Stage]:
+def staged(
+    tree: Path,
+    values: Mapping[str, str],
+    *,
+    without: Container[str] = (),
+    namespaces: tuple[str, ...] = ("auralink", "auralink-agents"),
+) -> Iterator[Stage]:
     """The tree, applied; gone with all it started at the end."""
-    with tempfile.TemporaryDirectory(prefix="obsgen-live-", ignore_cleanup_errors=True) as folder, contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="obsgen-live-", ignore_cleanup_errors=True) as folder,
+        contextlib.ExitStack() as stack,
+    ):
         home = Path(folder)
         home.chmod(0o755)
         node = Node(home, sinkhouse.NAMES)

@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 import redis
+
 from auralink_shared.dlq import DeadLetters, Record, RetryPolicy, handle
 
 from .conftest import TOKEN
@@ -70,7 +71,9 @@ def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: S
     while message := client.lpop(queue):
         handled.add(json.loads(message)["agent"])
     assert handled == set(range(150))
-    stage.sinks.await_(lambda: channels(stage, "DLQDepthHigh", began, resolved=True) == AI, 90, "nobody is told that it is over")
+    stage.sinks.await_(
+        lambda: channels(stage, "DLQDepthHigh", began, resolved=True) == AI, 90, "nobody is told that it is over"
+    )
     assert channels(stage, "DLQDepthHigh", began) == AI
     audit = api(stage, "GET", f"/audit?queue={queue}&limit=500")
     assert {"nina"} == {one["by"] for one in audit if one["what"] == "retry"}
@@ -90,5 +93,7 @@ def test_a_redis_that_is_gone_pages_once_and_is_told_to_be_back(stage: Stage) ->
     stage.plane.kubectl("scale", "-n", "auralink", "statefulset/dlq-redis", "--replicas=0")
     stage.sinks.await_(lambda: channels(stage, "RedisDown", began) == page, 60, "nobody is paged")
     stage.plane.kubectl("scale", "-n", "auralink", "statefulset/dlq-redis", "--replicas=1")
-    stage.sinks.await_(lambda: channels(stage, "RedisDown", began, resolved=True) == page, 90, "nobody is told that it is back")
+    stage.sinks.await_(
+        lambda: channels(stage, "RedisDown", began, resolved=True) == page, 90, "nobody is told that it is back"
+    )
     assert channels(stage, "RedisDown", began) == page

@@ -14,13 +14,19 @@ Object = dict[str, Any]
 Read = Callable[[str, str], Object | None]  # (kind, name) → the object in the Pod's namespace
 
 
-def lay_out(volume: Object, folder: Path, group: int | None, read: Read, token: Callable[[Object], str], ca: str) -> None:
+def lay_out(
+    volume: Object, folder: Path, group: int | None, read: Read, token: Callable[[Object], str], ca: str
+) -> None:
     """Makes or renews a ConfigMap, Secret or projected volume in `folder`. Raises LookupError for what isn't there."""
     files: dict[str, tuple[bytes, int]] = {}
     if "configMap" in volume:
-        files = _files("ConfigMap", volume["configMap"], volume["configMap"]["name"], read, volume["configMap"].get("defaultMode"))
+        files = _files(
+            "ConfigMap", volume["configMap"], volume["configMap"]["name"], read, volume["configMap"].get("defaultMode")
+        )
     elif "secret" in volume:
-        files = _files("Secret", volume["secret"], volume["secret"]["secretName"], read, volume["secret"].get("defaultMode"))
+        files = _files(
+            "Secret", volume["secret"], volume["secret"]["secretName"], read, volume["secret"].get("defaultMode")
+        )
     elif "projected" in volume:
         mode = volume["projected"].get("defaultMode", 0o644)
         for source in volume["projected"]["sources"]:
