@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -235,16 +236,18 @@ def test_a_command_that_fails_is_an_error_although_its_lines_conform(end: str, f
 
 
 def test_stopped_by_ctrl_c_it_reports_what_it_has_read_and_leaves_no_command_behind() -> None:
-    command = [sys.executable, "-m", "obsgen", *CHECK, "--run", f"echo '{line().strip()}'; echo $$; exec sleep 600"]
+    command = [sys.executable, "-m", "obsgen", *CHECK, "--run", f"echo '{line().strip()}'; sleep 600 & echo $!; wait"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout and running.stderr
         assert running.stderr.readline() == line()
-        sleeper = int(running.stderr.readline())
+        sleeper = os.pidfd_open(int(running.stderr.readline()))
         running.send_signal(signal.SIGINT)
         out = running.stdout.read()
     assert rules(out) == {"object": "1"}  # the number of the process
     assert "2 lines, " in out
-    assert not Path(f"/proc/{sleeper}").exists()
+    ended, _, _ = select.select([sleeper], [], [], 60)
+    os.close(sleeper)
+    assert ended
 
 
 def test_the_report_shows_no_secret(run: Run) -> None:

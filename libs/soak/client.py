@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from auralink_shared.dlq import DeadLetterError, DeadLetters, Record, Spool
-from auralink_shared.dlq.letter import Filter
+from auralink_shared.dlq.letter import Filter, Letter
 
 BIRTH = 1_577_836_800.0  # 2020-01-01T00:00:00Z
 BY = "soak"
@@ -67,12 +67,28 @@ def _dying(execute: Callable[..., Any], left: int) -> Callable[..., Any]:
 def _acknowledged(letters: DeadLetters, options: argparse.Namespace) -> Iterator[int]:
     queue = options.queue
     if options.op == "bulk":
-        for progress in letters.bulk(queue, "retry", Filter(), by=BY, rate=500.0, allow_all=True):
-            yield progress.ok
+        yield from _bulk(letters, queue)
     elif options.op == "cleanup":
         yield letters.cleanup(queue, by=BY, archived=options.archive)[0]
     else:
         yield from _one_by_one(letters, queue, options.op, map(int, sys.stdin))
+
+
+def _bulk(letters: DeadLetters, queue: str) -> Iterator[int]:
+    """Which letters were sent: a redrive tells how many, and takes them in the order in which it asked the filter."""
+    asked: list[int] = []
+
+    def every(letter: Letter) -> bool:
+        asked.append(int(letter.id))
+        return True
+
+    running = letters.bulk(queue, "retry", Filter(match=every), by=BY, rate=500.0)
+    ok = next(running).ok
+    asked.clear()  # those it had counted
+    for progress in running:
+        if progress.ok > ok:
+            yield asked[progress.done - 1]
+        ok = progress.ok
 
 
 def _one_by_one(letters: DeadLetters, queue: str, operation: str, ids: Iterable[int]) -> Iterator[int]:

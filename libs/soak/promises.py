@@ -91,7 +91,7 @@ def judge(work: Workload, found: Found, *, settled: bool) -> Tally:
     elif work.kind.operation == "cleanup":
         lost = len(gone - set(found.archived)) + max(0, work.count - len(gone))
     else:
-        lost = max(len((gone | said) - sent), work.count - len(sent))
+        lost = len((gone | said) - sent)
     return Tally(work.count, lost, again, int(not found.consistent))
 
 

@@ -25,8 +25,8 @@ class Kind:
 
     @property
     def by_id(self) -> bool:
-        """Whether a client names the letters one by one."""
-        return self.operation not in ("bulk", "cleanup")
+        """Whether a client says which letters, not how many."""
+        return self.operation != "cleanup"
 
 
 class Workload:

@@ -57,32 +57,41 @@ def of_command(checker: Checker, command: str, *, stderr: bool = False) -> Itera
     """
     checker.source = "output"
     mixed = subprocess.STDOUT if stderr else None
-    with subprocess.Popen(["/bin/sh", "-c", command], stdout=subprocess.PIPE, stderr=mixed, bufsize=0) as child:
+    # a session of its own, so that what the shell has started ends with it
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command], stdout=subprocess.PIPE, stderr=mixed, bufsize=0, start_new_session=True
+    ) as child:
         assert child.stdout
         try:
             yield from unframed(lines(_clocked(checker, _passed_on(chunks(child.stdout.read)))))
             code = child.wait()
         except BaseException:
-            child.send_signal(
-                signal.SIGTERM
-            )  # to whoever stopped us, or to a reader that gave up: never leave it running
+            os.killpg(child.pid, signal.SIGTERM)
             raise
     if code == 127:
         problem = Problem("output", 0, 0, f"the shell doesn't find the command: {command}", "", "usage/logs")
         raise ProblemsError([problem], could_not_run=True)
     if code:
-        how = f"ended with exit code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
-        checker.whole("logs/run", f"the command {how}", "its lines may be few; what it said is above")
+        checker.whole("logs/run", f"the command {_ended(code)}", "its lines may be few; what it said is above")
+
+
+def _ended(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal
+        return f"was ended by signal {-code}"
 
 
 def _passed_on(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
+        yield piece  # first, so that whatever was shown has been counted
         try:
             sys.stderr.buffer.write(piece)
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):  # nobody listens; the lines are checked all the same
             pass
-        yield piece
 
 
 def _clocked(checker: Checker, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 from admin import DLQ, Api, bearer, kind, line, served
 from test_admin_letters import dead
 
-from auralink_shared.dlq import DeadLetters
+from auralink_shared.dlq import DeadLetters, admin
 from auralink_shared.dlq.admin import Principal, Tokens, TokensError, create_app
 from auralink_shared.dlq.admin.limits import Buckets, Limits
 from auralink_shared.dlq.admin.problems import Problem
 from auralink_shared.dlq.admin.settings import SettingsError, create_from_env
-from conftest import OTHER, QUEUE
+from auralink_shared.dlq.settings import BODY_LIMIT
+from conftest import OTHER, QUEUE, ROOT
 
 
 def test_without_tokens_it_starts_on_loopback_only(letters: DeadLetters) -> None:
@@ -229,6 +231,8 @@ def test_a_session_needs_the_csrf_token_to_change_anything(api: Api) -> None:
             ).status_code
             == 204
         )
+        proxied = {"Host": "dlq-api:8080", "Origin": "https://dlq.example.com", "Sec-Fetch-Site": "same-origin"}
+        assert browser.post(f"{DLQ}/1/restore?queue={QUEUE}", headers=csrf | proxied).status_code == 204
         form = {"csrf_token": csrf["X-CSRF-Token"], "queue": QUEUE}
         assert browser.post(f"{DLQ}/2/retry", data=form).status_code == 204
         assert kind(browser.post(f"{DLQ}/3/retry", data={"queue": QUEUE})) == (403, "csrf")
@@ -296,3 +300,22 @@ def test_bearer_headers_win_over_a_session_and_need_no_csrf_token(api: Api) -> N
     with api.of(None) as both:
         session(both, "viewer")
         assert both.delete(f"{DLQ}/1?queue={QUEUE}", headers=bearer("operator")).status_code == 204
+
+
+def test_the_page_of_dead_letters_names_the_limits_and_every_kind_of_problem() -> None:
+    page = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
+    limits = Limits()
+    for said in (
+        f"more than {limits.rate:g} requests a second of one principal ({limits.burst} at once)",
+        f"more than {limits.failure_burst} wrong tokens of an address, then one in {1 / limits.failure_rate:g} s",
+        f"a body over {limits.body // 1024**2} MiB, an edited payload over {BODY_LIMIT // 1024} KiB",
+        f"does not come within {limits.body_seconds:g} s",
+    ):
+        assert said in page
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(admin.__file__).parent.glob("*.py")))
+    kinds = set(re.findall(r'\(\d{3}, "([a-z-]+)", ', sources)) | set(
+        re.findall(r'Problem\(\s*\d{3}, "([a-z-]+)"', sources)
+    )
+    assert len(kinds) > 15
+    known = {"internal", "method-not-allowed", "unsupported-media-type"}  # their status says it all
+    assert kinds - known <= set(re.findall(r"`([a-z-]+)`", page))

@@ -13,7 +13,7 @@ from test_admin_letters import dead
 from test_dlq_faults import queued
 
 from auralink_shared.dlq import DeadLetters, Filter
-from conftest import OTHER, QUEUE, SETTINGS, Server
+from conftest import OTHER, QUEUE, SETTINGS, Clock, Server
 
 ASKED = {"queue": QUEUE, "action": "retry", "filter": {"error": "is down"}, "reason": "the database is back"}
 
@@ -138,3 +138,28 @@ def test_the_filter_of_times_is_that_of_the_query(api: Api) -> None:
         ]:
             assert [one["id"] for one in otto.get(DLQ, params={"queue": QUEUE, **asked}).json()] == ids, asked
         assert api.letters.count(QUEUE, Filter(since=1_772_000_000)) == 1
+
+
+def test_d13_one_redis_and_a_cluster_answer_alike(place: Any, tmp_path: Path, clock: Clock) -> None:
+    letters = DeadLetters(place.connect(), settings=SETTINGS, clock=clock)
+    for id in "1234":
+        dead(letters, id), dead(letters, id, queue=OTHER)
+    with Api(letters, tmp_path).running() as api, api.of("admin") as anna:
+        assert anna.get("/readyz").json()["durable"] is True
+        for queue in (QUEUE, OTHER):
+            path, asked = f"{DLQ}/1/retry", {"queue": queue}
+            for replayed in (False, True):
+                answer = anna.post(path, params=asked, headers={"Idempotency-Key": queue})
+                assert answer.status_code == 204 and ("idempotent-replayed" in answer.headers) is replayed
+            assert anna.post(f"{DLQ}/2/retry", params=asked, json={"payload": 2}).status_code == 204
+            assert anna.delete(f"{DLQ}/3", params=asked).status_code == 204
+            assert anna.post(f"{DLQ}/3/restore", params=asked).status_code == 204
+            job = anna.post(
+                f"{DLQ}/bulk", json={"queue": queue, "action": "retry", "filter": {"error": "is down"}}
+            ).json()
+            api.app.state.jobs.wait(job["id"])
+            assert anna.get(f"{DLQ}/bulk/{job['id']}").json()["ok"] == 2
+            assert anna.get(DLQ, params=asked).json() == []
+            assert len(list(iter(lambda queue=queue: letters.client.rpop(queue), None))) == 4
+        assert len(anna.get(f"{DLQ}/audit", params={"queue": QUEUE}).json()) == 7
+        assert f'dlq_replayed_messages_total{{outcome="ok",queue="{QUEUE}"}} 4.0' in anna.get("/metrics").text

@@ -49,6 +49,7 @@ def every_operation(place: Server | Nodes, clock: Clock, folder: Path) -> None:
         with pytest.raises(Killed):
             DeadLetters(after(place.connect(), 3, die), settings=SETTINGS, clock=clock).retry(QUEUE, "d", by="ann")
         assert letters.sweep(QUEUE) == 1
+    assert letters.client.lpop(QUEUE) and letters.client.blpop([QUEUE], 1)  # a consumer
     place.root_of(QUEUE).delete(QUEUE)
     place.root_of(QUEUE).set(QUEUE, "no list")
     assert [one.failed for one in letters.bulk(QUEUE, "retry", Filter(error="e"), by="ann")][-1] == {"refused": 1}

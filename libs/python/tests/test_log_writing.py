@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import lines
@@ -20,7 +21,9 @@ PROGRAM = """
 import os, sys, threading
 from auralink_shared.logging import StructuredLogger
 log = StructuredLogger("ai-core-service")
-threads, count, size, children = map(int, sys.argv[1:])
+threads, count, size, children = map(int, sys.argv[1:5])
+if "older kernel" in sys.argv:
+    log.writer._nowait = 0
 for child in range(children):
     if os.fork() == 0:
         break
@@ -33,16 +36,30 @@ running = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
 
 
 @pytest.mark.parametrize(("threads", "children"), [(8, 0), (1, 3), (3, 3)])
-@pytest.mark.parametrize("size", [500, 4096])
+@pytest.mark.parametrize("size", [500, 4096, 12000])
 def test_threads_and_forks_on_one_pipe_write_whole_lines(threads: int, children: int, size: int) -> None:
-    count = 200
-    command = [sys.executable, "-c", PROGRAM, *map(str, (threads, count, size, children))]
+    whole(1, threads, 200, size, children)
+
+
+def test_programs_on_one_pipe_write_whole_lines() -> None:
+    whole(3, 2, 200, 12000, 1)
+
+
+def test_a_kernel_without_writes_that_never_wait_writes_whole_lines_too() -> None:
+    whole(1, 3, 200, 4096, 3, "older kernel")
+
+
+def whole(programs: int, threads: int, count: int, size: int, children: int, *more: str) -> None:
+    """All lines of all threads and processes are there, whole, and those of a thread in order."""
+    command = [sys.executable, "-c", PROGRAM, *map(str, (threads, count, size, children)), *more]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout
-        found = [lines.read(line) for line in process.stdout]
-    assert process.returncode == 0
-    assert len(found) == threads * count * (children + 1)
+    end, fd = os.pipe()
+    running = [subprocess.Popen(command, stdout=fd, env=environment) for _ in range(programs)]
+    os.close(fd)
+    with open(end, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        found = [lines.read(line) for line in pipe]
+    assert [process.wait() for process in running] == [0] * programs
+    assert len(found) == programs * threads * count * (children + 1)
     seen: dict[str, int] = {}
     for line in found:  # those of one thread are in order
         who = line["context"]["who"]
@@ -100,6 +117,24 @@ def test_a_closed_stdout_raises_nothing(closed: str) -> None:
     assert log.writer.dropped == 3
     if closed == "the reader":
         os.close(fd)
+
+
+@pytest.mark.parametrize("nowait", [True, False], ids=["this kernel", "an older one"])
+def test_another_program_that_fills_the_pipe_does_not_block_us(nowait: bool) -> None:
+    end, fd = os.pipe()
+    log = StructuredLogger("ai-core-service", output=fd)
+    log.writer.patience = 0.1
+    if not nowait:
+        log.writer._nowait = 0
+    os.set_blocking(fd, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(fd, b"x" * 4096)
+    os.set_blocking(fd, True)  # a write would now wait for ever
+    log.info("x")
+    assert log.writer.dropped == 1
+    os.close(end)
+    os.close(fd)
 
 
 def test_a_full_disk_raises_nothing() -> None:

@@ -19,7 +19,7 @@ class Failure(NamedTuple):
 
 
 def failure(error: object) -> Failure:
-    """The fields of an exception, with its causes in the stack; anything else that was given as an error is its text."""
+    """The fields of an exception, with its causes in the stack; anything else that was given as an error is its text. Raises nothing."""
     if not isinstance(error, BaseException):
         return Failure(to_text(error))
     kind = type(error).__name__

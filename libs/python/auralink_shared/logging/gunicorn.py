@@ -13,7 +13,7 @@ from gunicorn.glogging import Logger as _Logger
 from .stdlib import ObsHandler, to_terminal
 
 
-class Logger(_Logger):  # type: ignore[misc]
+class Logger(_Logger):
     """gunicorn's logger, with our handler where it would write to a terminal or a pipe; its files stay.
 
     The handler is the loggers' own, not the root's: uvicorn's worker takes gunicorn's handlers over.
@@ -25,4 +25,4 @@ class Logger(_Logger):  # type: ignore[misc]
         ours = [handler for handler in logging.getLogger().handlers if isinstance(handler, ObsHandler)]
         for log in (self.error_log, self.access_log):
             if ours and any(map(to_terminal, log.handlers)):
-                log.handlers[:] = [handler for handler in log.handlers if not to_terminal(handler)] + ours
+                log.handlers[:] = [*(handler for handler in log.handlers if not to_terminal(handler)), *ours]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 # By the numbers of stdlib `logging`; TRACE is 5, as uvicorn has it.
 LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
 _ALSO = {"WARNING": "WARN", "CRITICAL": "FATAL"}
@@ -20,11 +18,13 @@ def number(name: str | int) -> int:
     return found
 
 
-@lru_cache(maxsize=128)
-def name(value: int) -> str:
-    """The level that a number falls in: 25 is INFO, as a threshold would take it; below 10 it is TRACE."""
-    found = "TRACE"
-    for level, least in LEVELS.items():
-        if value >= least:
-            found = level
-    return found
+def name(value: object) -> str:
+    """The level that a number falls in: 25 is INFO, as a threshold would take it; below 10 it is TRACE, INFO where it is no number."""
+    if not isinstance(value, int):
+        return "INFO"
+    if value in _NAMES:
+        return _NAMES[value]
+    return next((level for level, least in reversed(LEVELS.items()) if value >= least), "TRACE")
+
+
+_NAMES = {least: level for level, least in LEVELS.items()}

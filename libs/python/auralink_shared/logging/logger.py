@@ -11,7 +11,7 @@ from . import levels
 from .background import Sink, behind
 from .entry import NO_FAILURE, Entry
 from .failure import failure
-from .trace import NOBODY, current
+from .trace import current
 from .writer import to
 
 Context = Mapping[str, Any] | None
@@ -101,12 +101,8 @@ class StructuredLogger:
     def _log(self, level: str, message: object, context: object, error: object = None) -> None:
         if self._bound:
             context = _merged(self._bound, context)
-        try:
-            identity = current()
-            fields = NO_FAILURE if error is None else failure(error)
-        except Exception:  # a tracer or an exception that fails itself
-            identity, fields = NOBODY, NO_FAILURE
-        if not self.writer.write(self.entry.line(level, message, context, identity, fields), level):
+        fields = NO_FAILURE if error is None else failure(error)
+        if not self.writer.write(self.entry.line(level, message, context, current(), fields), level):
             self.entry.counts.dropped[level] += 1
 
     def _missing(self, count: int) -> bytes:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from . import levels, trace
+from . import levels
 from .background import Sink
 from .entry import NO_FAILURE, Entry
 from .failure import Failure, failure
 from .logger import StructuredLogger
+from .trace import current
 from .values import to_text
 
 # What a record has by itself; all else came with `extra`. `color_message` is uvicorn's message once more, with colours.
@@ -37,11 +38,7 @@ def record_line(entry: Entry, record: logging.LogRecord) -> bytes:
         fields = failure(record.exc_info[1])
     elif record.exc_text or record.stack_info:
         fields = Failure(stack_trace=to_text(record.exc_text or record.stack_info))
-    try:
-        identity = trace.current()
-    except Exception:
-        identity = trace.Identity()
-    return entry.line(levels.name(record.levelno), message, context, identity, fields, int(record.created * 1e9))
+    return entry.line(levels.name(record.levelno), message, context, current(), fields, int(record.created * 1e9))
 
 
 def _dict(value: Mapping[Any, Any]) -> Mapping[Any, Any]:

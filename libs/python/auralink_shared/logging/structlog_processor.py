@@ -6,10 +6,10 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from . import trace
 from .entry import NO_FAILURE, Entry
 from .failure import failure
 from .levels import name, number
+from .trace import current
 
 # structlog's own additions, which the line has in places of its own.
 _TAKEN = ("event", "level", "timestamp", "exc_info", "log_level")
@@ -27,10 +27,10 @@ class StructlogRenderer:
     def __call__(self, logger: Any, method_name: str, event: MutableMapping[str, Any]) -> bytes:
         """The line of an event, without its newline: what is bound is the context."""
         context = {key: value for key, value in event.items() if key not in _TAKEN}
-        given = event.get("exc_info") or method_name == "exception"
+        given = event.get("exc_info", method_name == "exception")
         if isinstance(given, tuple):
             given = given[1] if len(given) == 3 else None
-        elif given and not isinstance(given, BaseException):
+        elif isinstance(given, int) and given:  # True, or 1 as some write it
             given = sys.exc_info()[1]
         fields = failure(given) if isinstance(given, BaseException) else NO_FAILURE
         level = "error" if method_name == "exception" else method_name
@@ -38,4 +38,4 @@ class StructlogRenderer:
             level = name(number(level))
         except ValueError:  # a method that is no level, such as `msg`
             level = "INFO"
-        return self.entry.line(level, event.get("event", ""), context, trace.current(), fields)[:-1]
+        return self.entry.line(level, event.get("event", ""), context, current(), fields)[:-1]

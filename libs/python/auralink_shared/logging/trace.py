@@ -46,21 +46,21 @@ _known: dict[tuple[object, ...], Identity] = {}  # most lines have the identity 
 
 
 def current() -> Identity:
-    """The identity of the running code."""
+    """The identity of the running code. Raises nothing."""
     key: tuple[object, ...] = trace_id_var.get(), span_id_var.get(), user_id_var.get(), request_id_var.get()
-    if get_current is not None and (context := get_current()):  # an empty one holds no span
-        span = get_current_span(context).get_span_context()
-        if span.is_valid:
-            key = span.trace_id, span.span_id, *key[2:]
     try:
+        if get_current is not None and (context := get_current()):  # an empty one holds no span
+            span = get_current_span(context).get_span_context()
+            if span.is_valid:
+                key = span.trace_id, span.span_id, *key[2:]
         return _known[key]
-    except (KeyError, TypeError):
+    except Exception:  # new; what can't be hashed; a tracer that fails itself
         return _identity(*key)
 
 
 def _identity(trace_id: Any, span_id: Any, user_id: Any, request_id: Any) -> Identity:
     key = trace_id, span_id, user_id, request_id
-    if type(trace_id) is int:  # OpenTelemetry's
+    if type(trace_id) is int and type(span_id) is int:  # OpenTelemetry's
         trace_id, span_id = f"{trace_id:032x}", f"{span_id:016x}"
     found = Identity(normal(trace_id), *map(to_text, (span_id, user_id, request_id))) if any(key) else NOBODY
     if all(type(one) in (str, int) for one in key):

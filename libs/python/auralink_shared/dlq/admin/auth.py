@@ -74,7 +74,7 @@ class Tokens:
     def find(self, token: str) -> Principal | None:
         """Whose token it is. All are compared, each in constant time."""
         self._refresh()
-        asked, found = hashlib.sha256(token.encode()).digest(), None
+        asked, found = hashlib.sha256(token.encode(errors="replace")).digest(), None
         for known, principal in self._known.items():
             if hmac.compare_digest(known, asked):
                 found = principal

@@ -191,8 +191,11 @@ def _check_origin(request: Request) -> None:
     if "authorization" in request.headers and request.app.state.tokens:
         return
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    host = request.headers.get("host", "")
-    if (site not in (None, "same-origin", "none")) or (origin is not None and urlsplit(origin).netloc != host):
+    if site is not None:  # counts first: a proxy may have changed Host
+        elsewhere = site not in ("same-origin", "none")
+    else:
+        elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    if elsewhere:
         raise Problem(403, "cross-site", "Another site has sent this.")
 
 

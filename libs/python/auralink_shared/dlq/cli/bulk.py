@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import click
 
 from .. import DeadLetters
-from ..bulk import Progress
+from .. import bulk as many
 from ..letter import Filter
 from . import output
 from .confirm import confirm
@@ -69,13 +69,21 @@ def bulk(
         return 0
     if meant > ASKED_FROM and not yes:
         confirm(action, meant)
-    tally = output.Tally(meant, 0, 0, {})
+    tally, progress = output.Tally(meant, 0, 0, {}), output.Progress()
     if meant:
         # what arrives after the question was asked is not meant by the answer
-        steps = letters.bulk(
-            queue, action, only, by=by, rate=rate, allow_all=allow_all, force=force, limit=meant, note=note
-        )
-        tally = _watched(steps, tally)
+        with _interrupted() as stop:
+            bucket = many.Bucket(rate, sleep=stop.wait)
+            steps = many.run(
+                letters, queue, action, only, by=by, bucket=bucket, allow_all=allow_all, force=force, limit=meant, note=note
+            )  # fmt: skip
+            with closing(steps):
+                for step in steps:
+                    tally = output.Tally(step.matched, step.done, step.ok, dict(step.failed))
+                    progress.show(tally)
+                    if stop.is_set():
+                        break
+        progress.end()
     if as_json:
         output.line({"queue": queue, "action": action, **tally._asdict()})
     else:
@@ -83,22 +91,9 @@ def bulk(
     return 1 if tally.failed or tally.done < tally.matched else 0
 
 
-def _watched(steps: Generator[Progress, None, None], tally: output.Tally) -> output.Tally:
-    """Goes through with it, and shows how far it is. Control-C ends it after the letter that it is at, and the audit says so."""
-    progress = output.Progress()
-    with _interrupted() as stop, closing(steps):
-        for step in steps:
-            tally = output.Tally(step.matched, step.done, step.ok, dict(step.failed))
-            progress.show(tally)
-            if stop.is_set():
-                break
-    progress.end()
-    return tally
-
-
 @contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """Set by the first control-C; the second one ends the program as ever."""
+    """Set by the first control-C, which ends a wait and no operation; the second one ends the program as ever."""
     stop = threading.Event()
 
     def first(number: int, frame: object) -> None:
