@@ -64,6 +64,17 @@ class Stage:
             )
         )
 
+    def replace(self, pod: Pod, seconds: float = 60) -> Pod:
+        """Deletes a Pod, and returns the one that its controller makes instead once that is ready."""
+        app = pod.manifest["metadata"]["labels"]["app"]
+        self.plane.kubectl("delete", "pod", "-n", pod.namespace, pod.name, "--wait=false")
+        known = {one.uid for one in self.pods(app)}
+
+        def fresh() -> list[Pod]:
+            return [one for one in self.pods(app) if one.uid not in known and one.ready]
+
+        return next(iter(self.await_(fresh, seconds, f"{pod.name} is not replaced")))
+
     def state(self) -> str:
         """What each Pod that isn't ready has said last."""
         return "\n".join(

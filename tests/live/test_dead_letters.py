@@ -59,8 +59,7 @@ def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: S
     told = next(one for one in stage.sinks.about("DLQDepthHigh", began) if one.channel == "slack")
     assert "https://runbooks.auralink.example/DLQDepthHigh" in told.text
 
-    stage.plane.kubectl("delete", "pod", "-n", "auralink", "dlq-redis-0", "--wait=false")
-    stage.await_(lambda: stage.pods("dlq-redis") and stage.pods("dlq-redis")[0].ready, 60, "Redis does not come back")
+    stage.replace(stage.pods("dlq-redis")[0])
     assert letters(stage).stats(queue).depth == 150
 
     stage.await_(lambda: api(stage, "GET", "/queues"), 30, "the API does not find Redis again")
