@@ -195,10 +195,16 @@ def test_the_declared_objective_is_what_a_day_is_compared_with(run: Run) -> None
     said = run(*words)
     assert said.code == 0
     assert (
-        "app.log: warning: 'ai-core-service' writes about 1.56 GB a day, going by 10.8 MB in 10 min "
+        "app.log: warning: 'ai-core-service' writes about 1.56 GB a day, going by 10.8 MB in 10 min of 2026-03-02 "
         "(log less, or raise the objective of 1 GB) [logs/volume]\n" in said.out
     )
     assert "[logs/volume]" not in run(*words, "--max", "volume=2GB").out
+
+
+def test_a_single_timestamp_of_another_year_does_not_make_the_volume_vanish(run: Run) -> None:
+    day = line(timestamp="1970-01-01T00:00:00.000Z") + line() + line(timestamp="2026-03-02T10:02:00.000Z")
+    said = run(*CHECK, written(day), "--max", "volume=100KB")
+    assert "about 259 KB a day, going by 360 B in 2 min of 2026-03-02" in said.out
 
 
 def test_stdin_is_read_where_a_dash_stands() -> None:

@@ -160,6 +160,8 @@ USES: dict[str, tuple[str, ...]] = {
     "lpush": (INBOX, "{}", "{}"),
     "rpush": ("rooms:create", "x"),
     "rpop": (INBOX,),
+    "lpop": ("rooms:create",),
+    "blpop": ("rooms:create", "1"),
     "lindex": (INBOX, "0"),
     "llen": (INBOX,),
     "hset": (f"{INDEX}:m", "id", "{}", "gone", "{}"),

@@ -46,6 +46,8 @@ def test_a_wheel_installed_elsewhere_renders_in_an_empty_folder(tmp_path: Path) 
         ["check", "--all"],
         ["render", "--profile", "prod"],
         ["render", "--profile", "prod", "--check"],
+        # with the loggers' own patterns, which come from libs/python
+        ["logs", "check", "--profile", "prod", "--run", "echo 'token=abc'", "--max", "json=1"],
     ):
         said = run(python, "-m", "obsgen", *arguments, cwd=project)
         assert said.returncode == 0, said.stderr + said.stdout

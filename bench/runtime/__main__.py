@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 
 from bench.processes import ROOT
 
-from . import conformance, dead_letters, loggers
+from . import conformance, dead_letters, go_loggers, loggers
 
 PAGE = ROOT / "docs" / "speed-runtime.md"
 
 SUBJECTS: Mapping[str, Callable[[bool], str]] = {
     "loggers": loggers.report,
+    "go-loggers": go_loggers.report,
     "dead-letters": dead_letters.report,
     "conformance": conformance.report,
 }

@@ -42,16 +42,23 @@ def flat(number: int) -> Context:
 
 
 def nested(number: int) -> Context:
-    """Containers, with a secret in them by its key and one by its looks: only ours redacts them."""
-    headers = {"user-agent": "client/1.0", "authorization": "Bearer abcdefghijkl0123456789", "accept": "*/*"}
+    """Containers within each other."""
+    headers = {"user-agent": "client/1.0", "accept": "*/*", "host": "rooms.example"}
     return {
         "request": {"method": "POST", "path": f"/rooms/{number}", "headers": headers},
         "items": [{"id": number, "price": 2.5, "tags": ["a", "b"]}, {"id": number + 1, "price": 0.5, "tags": []}],
-        "upstream": "postgres://app:hunter2@db:5432/rooms",
+        "upstream": "rooms-db-1",
     }
 
 
-EVENTS: Mapping[str, Callable[[int], Context]] = {"flat": flat, "nested": nested, "error": flat}
+def secrets(number: int) -> Context:
+    """As `nested`, with a secret by its key and one by its looks: only ours redacts them."""
+    found = nested(number)
+    found["request"]["headers"]["authorization"] = "Bearer abcdefghijkl0123456789"
+    return found | {"upstream": "postgres://app:hunter2@db:5432/rooms"}
+
+
+EVENTS: Mapping[str, Callable[[int], Context]] = {"flat": flat, "nested": nested, "secrets": secrets, "error": flat}
 
 
 def ours() -> Peer:

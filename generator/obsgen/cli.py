@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .conformance import options
 from .problem import Problem, ProblemsError
 
 if TYPE_CHECKING:
-    from .conformance.rules import Allowance
     from .conformance.standard import Standard
     from .differences import Compared
     from .road import Declared
@@ -308,30 +305,6 @@ def logs() -> None:
     """Real log lines, beside what is declared of them."""
 
 
-def _maxima(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, Allowance]:
-    from .conformance.rules import allowance
-
-    try:
-        return dict(map(allowance, given))
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), context, option) from None
-
-
-def _duration(context: click.Context, option: click.Parameter, given: str) -> float:
-    from .model import seconds
-
-    if not re.fullmatch(r"(\d+(ms|[smhdwy]))+", given):
-        raise click.BadParameter(f"{given!r} is no duration, as in 90m or 7d", context, option)
-    return seconds(given)
-
-
-def _moment(context: click.Context, option: click.Parameter, given: str | None) -> float:
-    try:
-        return datetime.fromisoformat(given).timestamp() if given else time.time()
-    except ValueError:
-        raise click.BadParameter(f"{given!r} is no time, as in 2026-11-26T12:00:00Z", context, option) from None
-
-
 @click.argument("files", nargs=-1, metavar="[FILE | -]...")
 @_config
 @click.option("--profile", metavar="NAME", help="The profile under which the declaration counts.")
@@ -357,17 +330,17 @@ def _moment(context: click.Context, option: click.Parameter, given: str | None) 
     default="24h",
     metavar="DURATION",
     show_default=True,
-    callback=_duration,
+    callback=options.duration,
     help="With --loki: from how long ago.",
 )
-@click.option("--until", callback=_moment, metavar="TIME", help="With --loki: up to when; default now.")
+@click.option("--until", callback=options.moment, metavar="TIME", help="With --loki: up to when; default now.")
 @click.option("--seed", default=0, metavar="N", show_default=True, help="With --loki: draws other moments.")
 @click.option("--service", metavar="NAME", help="Who writes these lines; default any declared service.")
 @click.option(
     "--max",
     "maxima",
     multiple=True,
-    callback=_maxima,
+    callback=options.maxima,
     metavar="RULE=N",
     help="Lines that may break a rule: a number, a share as in 5%; volume=1GB a day.",
 )
@@ -401,12 +374,13 @@ _verb(logs_check, logs, "check")
 
 def _standard(config: Path, profile: str | None, contract: Path | None) -> Standard:
     from .conformance import standard
-    from .road import load
 
     named = None if profile else os.environ.get("OBSGEN_CONTRACT")
     if contract and profile:
         raise click.UsageError("--contract stands in place of the declaration: leave --profile out")
     if contract or named:
         return standard.read(contract or Path(str(named)))
+    from .road import load
+
     (chosen,) = _chosen(config, [profile] if profile else [], everything=False)
     return standard.of(load(config, chosen).declaration)

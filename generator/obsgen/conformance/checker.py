@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..document import did_you_mean
 from . import strict
 from .credentials import MARK, Credentials
+from .rules import RULES
 from .shapes import EXPLAINS, FORMS, MOST_KEYS, SPECIAL, Known, Node
 from .standard import Standard, declared_types
 from .tally import Example, Finding, Place, Tally
@@ -31,8 +31,9 @@ FAILED = frozenset({"ERROR", "FATAL"})
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 _MILLISECONDS = {f"{number:03d}Z": number / 1000 for number in range(1000)}
 _TRACE = re.compile(r"[0-9a-f]{32}").fullmatch
-_SHARES = frozenset({"logs/no-trace"})  # a line may well belong to no request; only too many may not
-_MOST_SERVICES = 1000
+_AGAINST = frozenset(rule.id for rule in RULES if rule.severity == "error")
+_MOST_SERVICES, _MOST_DAYS = 1000, 1000
+_DEEP = "\0"  # between the keys of a path
 _SHOWN, _EXCERPT = 40, 240  # characters of a value in a fact, of a line under it
 Decoded = dict[str, Any]
 _decode = msgspec.json.Decoder().decode
@@ -54,7 +55,7 @@ BARE = Captured(0)
 
 
 class Span:
-    """Bytes of a service's lines, and the first and last of their timestamps in seconds since 1970."""
+    """Bytes of a service's lines of one day, and the first and last of their timestamps in seconds since 1970."""
 
     __slots__ = ("bytes", "first", "last")
 
@@ -63,7 +64,7 @@ class Span:
 
 
 class Checker:
-    """Holds the lines of one stream to a standard; what it finds is in `tally`, how much was written in `spans`.
+    """Holds the lines of one stream to a standard; what it finds is in `tally`, how much was written in `days`, by service.
 
     `service` is the one service that may write here; without, any that the contract names. `source` is what places are told in, `now`
     the clock that a line may not be ahead of, in seconds since 1970.
@@ -72,20 +73,22 @@ class Checker:
     def __init__(self, standard: Standard, *, source: str = "-", service: str | None = None, shown: int = 3) -> None:
         contract, log = standard.contract, standard.contract.logging
         self.standard, self.source, self.now = standard, source, time.time()
-        self.tally, self.spans = Tally(shown), dict[str, Span]()
+        self.tally, self.days = Tally(shown), dict[str, dict[str, Span]]()
         self._credentials = Credentials(log.redact)
         self._possible = self._credentials.possible
         paths = {name: field.path for name, field in log.fields.items()}
         special = {path: name for name, path in paths.items() if name in SPECIAL}
         self._known = Known([paths[name] for name in log.required if name in paths], special, self._credentials)
         self._top = Node(self._known, (), declared_types(contract))
-        self._at, self._level, self._service, self._trace = (paths.get(name, (name,))[-1] for name in FORMS)
-        self._deep = {paths[name][-1]: paths[name] for name in FORMS if len(paths.get(name, ())) > 1}
+        self._at, self._level, self._service, self._trace = (_DEEP.join(paths.get(name, (name,))) for name in FORMS)
+        self._deep = [path for name, path in paths.items() if name in FORMS and len(path) > 1]
         self._levels = frozenset(log.levels)
+        self._quiet = self._levels - FAILED
         self._services = frozenset([service] if service else contract.services)
         self._explainable = not EXPLAINS.isdisjoint(paths)
         self._spaced = self._explained = self._bad = False
         self._second, self._base = "", 0.0
+        self._today: dict[str, Span] = {}
         self._texts: list[str] = []
         self._open: list[str] = []
         self._text, self._number, self._captured = b"", 0, BARE
@@ -125,7 +128,7 @@ class Checker:
                 if value.__class__ is dict:
                     self._value = value
                     self._object(value, text)
-                    self._forms(value, size)
+                    self._forms(value, size, captured)
                 else:
                     self._found(*strict.not_an_object(value))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -140,8 +143,8 @@ class Checker:
 
     def _object(self, value: Decoded, text: bytes) -> None:
         texts: list[str] = []
-        self._texts = texts
-        self._explained = False
+        self._texts, self._explained = texts, False
+        self._open.clear()
         keys = self._walk(self._top, value)
         # Every key has '":' behind it, and few texts do. Blanks before the colon would hide one: who writes them is found out by the
         # first line of a shape, and from then on every line is read twice.
@@ -149,8 +152,7 @@ class Checker:
             self._found(*twice)
         if self._open:
             self._not_redacted()
-        joined = "\n".join(texts)
-        if self._possible(joined) and self._credentials.text(joined) != joined:
+        if self._possible("\n".join(texts)) and any(self._credentials.text(one) != one for one in texts):
             self._secret(value)
 
     def _walk(self, node: Node, value: Decoded) -> int:
@@ -196,15 +198,15 @@ class Checker:
                 keys += self._list(node, item)
         return keys
 
-    def _forms(self, value: Decoded, size: int) -> None:
+    def _forms(self, value: Decoded, size: int, captured: Captured) -> None:
         """Fields whose form is more than a type; one of another type was told by its shape."""
         get = (value | self._dug(value) if self._deep else value).get
         level, service, trace, timestamp = get(self._level), get(self._service), get(self._trace), get(self._at)
-        if level.__class__ is str and (level not in self._levels or level in FAILED):
+        if level.__class__ is str and level not in self._quiet:
             self._level_of(level)
         if service.__class__ is not str:
             service = ""
-        elif service not in self._services or self._captured.service not in (None, service):
+        elif service not in self._services or (captured is not BARE and captured.service not in (None, service)):
             self._foreign(service)
         if trace.__class__ is str:
             if trace == ZEROS:
@@ -218,10 +220,10 @@ class Checker:
                 part = self._another_second(timestamp)
             if part is not None:
                 at = self._base + part
-                captured = self._captured.at
-                if at - (self.now if captured is None else captured) > SKEW or (captured and captured - at > SKEW):
-                    self._skewed(at, captured)
-                span = self.spans.get(service) or self._span(service, at)
+                then = None if captured is BARE else captured.at
+                if at - (self.now if then is None else then) > SKEW or (then is not None and then - at > SKEW):
+                    self._skewed(at, then)
+                span = self._today.get(service) or self._span(service, at)
                 span.bytes += size
                 if at > span.last:
                     span.last = at
@@ -229,17 +231,17 @@ class Checker:
                     span.first = at
 
     def _dug(self, value: Decoded) -> Decoded:
-        """What stands deeper than at the top, by the last key of its path."""
+        """What stands deeper than at the top, by its path."""
         found = {}
-        for key, path in self._deep.items():
+        for path in self._deep:
             here: Any = value
             for step in path:
                 here = here.get(step) if isinstance(here, dict) else None
-            found[key] = here
+            found[_DEEP.join(path)] = here
         return found
 
     def _another_second(self, text: str) -> float | None:
-        """Puts the second of a timestamp into `_second` and `_base`, and gives its fraction; None where it isn't of the standard's form."""
+        """Makes the second of a timestamp the current one, and gives its fraction; None where it isn't of the standard's form."""
         part = _MILLISECONDS.get(text[20:])
         if part is not None and _TIMESTAMP(text):
             try:
@@ -248,15 +250,16 @@ class Checker:
                 part = None
             else:
                 self._second = text[:20]
+                self._today = self.days.setdefault(text[:10], {}) if len(self.days) < _MOST_DAYS else {}
                 return part
         fact = "a timestamp that is not of the form 2025-10-15T23:21:00.000Z"
         self._found("logs/timestamp", fact, f"write UTC with three fraction digits, not {self._short(text)}", self._at)
         return None
 
     def _span(self, service: str, at: float) -> Span:
-        if len(self.spans) >= _MOST_SERVICES:
+        if len(self._today) >= _MOST_SERVICES:
             service = ""
-        return self.spans.setdefault(service, Span(at))
+        return self._today.setdefault(service, Span(at))
 
     def _skewed(self, at: float, captured: float | None) -> None:
         seconds = at - (self.now if captured is None else captured)
@@ -268,6 +271,8 @@ class Checker:
 
     def _level_of(self, level: str) -> None:
         if level not in self._levels:
+            from ..document import did_you_mean  # which takes longer than a thousand lines
+
             guess = did_you_mean(level.upper(), self._levels) or level.upper()
             known = guess if guess in self._levels else f"one of {', '.join(self.standard.contract.logging.levels)}"
             self._found("logs/level", f"no declared level is {self._short(level)}", f"write {known}", self._level)
@@ -283,7 +288,6 @@ class Checker:
     def _not_redacted(self) -> None:
         names = ", ".join(map(repr, self._open))
         key = self._open[0].rpartition(".")[2]
-        self._open.clear()
         self._found("logs/redact", f"{names} is not redacted", f"write {MARK}", key)
 
     def _secret(self, value: Decoded) -> None:
@@ -297,12 +301,12 @@ class Checker:
 
     def _found(self, rule: str, fact: str, remedy: str, at: int | str = 0) -> None:
         """`at` is the byte of the line that a finding is about, or the key."""
-        if rule not in _SHARES:
+        if rule in _AGAINST:
             self._bad = True
         if self.tally.known(rule, fact):
             return
         begins = self._captured.begins
-        byte = at if isinstance(at, int) else max(self._text.find(f'"{at}"'.encode()), 0)
+        byte = at if isinstance(at, int) else max(self._text.find(f'"{at.rpartition(_DEEP)[2]}"'.encode()), 0)
         column = 1 if begins is None else begins + byte + 1
         self.tally.keep(
             Example(Finding(rule, fact, remedy, at), Place(self.source, self._number), column, self._excerpt())

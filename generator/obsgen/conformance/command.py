@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from ..problem import Problem, ProblemsError
 from .checker import Checker
 from .frames import Framed
-from .loki import Asked, Sample
 from .report import Result
 from .rules import Allowance
 from .standard import Standard
@@ -42,6 +41,8 @@ def check(
         raise ProblemsError([Problem("obsgen logs check", 0, 0, fact, remedy, "usage/logs")], could_not_run=True)
     checker = Checker(standard, service=service, shown=show)
     if loki:
+        from .loki import Asked, Sample
+
         asked = Asked(loki, _query(query, service), sample, round((until - since) * 1e9), round(until * 1e9), seed)
         drawn = Sample(asked, checker)
         judge(checker, drawn.lines())

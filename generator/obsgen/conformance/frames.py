@@ -55,10 +55,8 @@ def unframed(captured: Iterable[bytes]) -> Iterator[Framed]:
     """What the service wrote, without what the container runtime put around it; the time of capture to the second."""
     parts = _Parts()
     for number, line in enumerate(captured, 1):
-        if line[29:40] == _WHOLE and line[:20] == parts.second and not parts.waiting:
-            yield line[40:], number, parts.within
-        elif line[:1] == b"{":
-            docker = _of_docker(line) if line.startswith(b'{"log":') else None
+        if line[:1] == b"{":
+            docker = _of_docker(line) if line[:7] == b'{"log":' else None
             if docker is None:
                 yield line, number, BARE
             else:
@@ -67,6 +65,8 @@ def unframed(captured: Iterable[bytes]) -> Iterator[Framed]:
                 yield from parts.joined(
                     docker.stream, docker.log.encode(), docker.log.endswith("\n"), number, Captured(None, seconds)
                 )
+        elif line[29:40] == _WHOLE and line[:20] == parts.second and not parts.waiting:
+            yield line[40:], number, parts.within
         elif line[:1].isdigit() and (cri := _CRI(line)):
             seconds, end, whole = parts.seconds(cri[1], cri[2]), cri.end(), cri[4] == b"F"
             if whole and not parts.waiting:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..problem import Problem, ProblemsError
-from .checker import Checker
+from .checker import Checker, Span
 from .frames import Framed, chunks, lines, unframed
 from .report import Result, result
 from .rules import Allowance
@@ -130,17 +130,41 @@ def _volume(checker: Checker, allowed: dict[str, Allowance], covered: float | No
         if promised is None:
             return "no objective log_volume (a contract alone has none: declare it, or --max volume=1GB)"
         allowed["logs/volume"] = Allowance(promised.bytes, "bytes")
-    if not checker.spans:
-        return "no line has a timestamp"
-    first, last = min(s.first for s in checker.spans.values()), max(s.last for s in checker.spans.values())
-    seconds = covered if covered is not None else last - first
-    if seconds < SHORTEST:
-        return f"the lines span {seconds:.3g} s, and that of a day needs {SHORTEST:g}"
-    each = {name: span.bytes / seconds * DAY for name, span in checker.spans.items()}
-    if promised is not None and not promised.each:
-        each = {"": sum(each.values())}
-    name, most = max(each.items(), key=lambda pair: pair[1])
+    each = promised is None or promised.each
+    if covered is None:
+        found = [one for day, spans in checker.days.items() for one in _of_day(day, spans, each)]
+    else:
+        found = list(_of_sample(checker.days.values(), covered, each))
+    if not found:
+        return f"the lines of no day span {SHORTEST:g} s"
+    most, name, words = max(found)
     fact = f"{name!r} writes" if name else "all together write"
-    fact += f" about {amount(most)} a day, going by {amount(most / DAY * seconds)} in {lasting(seconds)}"
+    fact += f" about {amount(most)} a day, going by {words}"
     checker.whole("logs/volume", fact, f"log less, or raise the objective of {allowed['logs/volume']}", most)
     return ""
+
+
+Amount = tuple[float, str, str]
+"""Bytes a day, of which service ("" of all), and what that goes by."""
+
+
+def _of_day(day: str, spans: Mapping[str, Span], each: bool) -> Iterator[Amount]:
+    """Of the lines of one day, so that a single timestamp of another year doesn't stretch the time."""
+    first, last = min(span.first for span in spans.values()), max(span.last for span in spans.values())
+    if last - first >= SHORTEST:
+        for name, size in _sizes([spans], each).items():
+            yield size / (last - first) * DAY, name, f"{amount(size)} in {lasting(last - first)} of {day}"
+
+
+def _of_sample(days: Iterable[Mapping[str, Span]], covered: float, each: bool) -> Iterator[Amount]:
+    if covered >= SHORTEST:
+        for name, size in _sizes(days, each).items():
+            yield size / covered * DAY, name, f"{amount(size)} in {lasting(covered)}"
+
+
+def _sizes(days: Iterable[Mapping[str, Span]], each: bool) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for spans in days:
+        for name, span in spans.items():
+            found[name if each else ""] = found.get(name if each else "", 0) + span.bytes
+    return found

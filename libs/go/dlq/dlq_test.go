@@ -12,12 +12,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The same on one Redis and on a Cluster.
+// The same on one of each server that is promised, and on a Cluster.
 func everywhere(t *testing.T, test func(t *testing.T, d *DLQ, time *clock)) {
-	t.Run("one", func(t *testing.T) {
-		d, time := letters(t, start(t).connect(t))
-		test(t, d, time)
-	})
+	for _, which := range servers {
+		t.Run(which[0], func(t *testing.T) {
+			d, time := letters(t, startKind(t, which).connect(t))
+			test(t, d, time)
+		})
+	}
 	t.Run("cluster", func(t *testing.T) {
 		_, client := cluster(t)
 		d, time := letters(t, client)

@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,10 +72,11 @@ func (d *DLQ) Handle(
 	}
 	policy = policy.filledIn(d.settings.Of(queue))
 	first, attempt := d.now(), 0
+	kept := bytes.Clone(payload) // whatever work does with its bytes, the next attempt and the letter have those that came
 	var failed error
 	for {
 		attempt++
-		if failed = attempted(ctx, payload, work); failed == nil {
+		if failed = attempted(ctx, bytes.Clone(kept), work); failed == nil {
 			return "", nil
 		}
 		if isRejected(failed) || attempt >= policy.MaxAttempts || !wait(ctx, policy.Most(attempt)) {
@@ -82,10 +84,10 @@ func (d *DLQ) Handle(
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
-	id, replays := d.known(ctx, k, payload)
+	id, replays := d.known(ctx, k, kept)
 	kind, _ := fault.Fields(failed)
 	message := Message{
-		ID: id, OriginalQueue: queue, Payload: payload, Error: fault.Text(failed), ErrorType: kind,
+		ID: id, OriginalQueue: queue, Payload: kept, Error: fault.Text(failed), ErrorType: kind,
 		Attempts: attempt, FirstAttempt: first, LastAttempt: d.now(), CreatedAt: d.now(), Reason: ReasonExhausted,
 		TraceID: d.trace(ctx), Replays: replays,
 	}

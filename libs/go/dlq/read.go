@@ -34,15 +34,15 @@ func (d *DLQ) Get(ctx context.Context, queue, id string) (Letter, error) {
 }
 
 func (d *DLQ) found(ctx context.Context, k keys, id string) ([]any, error) {
-	for {
-		found, err := d.run(ctx, "get", k.index, id).Slice()
-		if d.counted(k.queue, "list", err) != nil || len(found) > 0 {
-			return found, err
+	found, err := d.run(ctx, "get", k.index, id).Slice()
+	if err == nil && len(found) == 0 {
+		var taken int64
+		if taken, err = d.adopt(ctx, k); err != nil || taken == 0 {
+			return nil, err // adopt has counted it
 		}
-		if taken, err := d.adopt(ctx, k); err != nil || taken == 0 {
-			return nil, err
-		}
+		found, err = d.run(ctx, "get", k.index, id).Slice()
 	}
+	return found, d.counted(k.queue, "list", err)
 }
 
 // ListOptions say which page. The zero value is the newest 50 in the queue.

@@ -26,20 +26,23 @@ const (
 	root     = "../../.."
 )
 
-func serverProgram(t testing.TB) string {
+// What is promised, by its name in the cache and in PATH; the first one is the oldest.
+var servers = [][2]string{{"redis-server-7.*", "redis-server"}, {"redis8-server-8.*", ""}, {"valkey-server-*", "valkey-server"}}
+
+func serverProgram(t testing.TB, which [2]string) string {
 	t.Helper()
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
 		home, _ := os.UserHomeDir()
 		cache = filepath.Join(home, ".cache")
 	}
-	if found, _ := filepath.Glob(filepath.Join(cache, "obsgen", "bin", "redis-server-7.*")); len(found) > 0 {
+	if found, _ := filepath.Glob(filepath.Join(cache, "obsgen", "bin", which[0])); len(found) > 0 {
 		return found[0]
 	}
-	if found, err := exec.LookPath("redis-server"); err == nil {
+	if found, err := exec.LookPath(which[1]); err == nil {
 		return found
 	}
-	said := "redis-server is not here, so nothing was asked of a real Redis (make tools)"
+	said := which[0] + " is not here, so nothing was asked of a real one (make tools)"
 	if os.Getenv("OBSGEN_REQUIRE_JUDGES") == "1" {
 		t.Fatal(said)
 	}
@@ -75,6 +78,11 @@ type server struct {
 
 func start(t testing.TB, options ...string) *server {
 	t.Helper()
+	return startKind(t, servers[0], options...)
+}
+
+func startKind(t testing.TB, which [2]string, options ...string) *server {
+	t.Helper()
 	one := &server{port: freePort(t)}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
@@ -82,7 +90,7 @@ func start(t testing.TB, options ...string) *server {
 	}
 	words := []string{"--port", fmt.Sprint(one.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes",
 		"--appendfsync", "always", "--maxmemory-policy", "noeviction"}
-	one.process = exec.Command(serverProgram(t), append(words, options...)...)
+	one.process = exec.Command(serverProgram(t, which), append(words, options...)...)
 	one.process.Dir, one.process.Stdout, one.process.Stderr = filepath.Dir(log.Name()), log, log
 	if err := one.process.Start(); err != nil {
 		t.Fatal(err)

@@ -72,8 +72,8 @@ func (e *entry) bind(attr slog.Attr, depth int, declared types) (found boundMemb
 	o := object{room: lineLimit, work: workLimit, limit: valueLimit, depth: depth, declared: declared}
 	l.member(&o, attr.Key, attr.Value)
 	found = boundMember{key: attr.Key, text: string(l.b), cut: l.cut, gone: len(l.b) == 0}
-	if len(o.names) > 0 {
-		found.name = found.text[o.names[0][0]:o.names[0][1]]
+	if len(l.names) > 0 {
+		found.name = found.text[l.names[0][0]:l.names[0][1]]
 	}
 	return found
 }
@@ -92,7 +92,7 @@ func (l *line) boundObject(b *bound, attrs []slog.Attr, limit, depth int, declar
 			below, _ := declared[b.group].(types)
 			l.group(&o, b.group, func(limit, depth int) { l.boundObject(b.below, attrs, limit, depth, below) })
 		}
-		l.b = append(l.b, '}')
+		l.end(&o)
 		return
 	}
 	if l.boundMembers(&o, b, attrs) {
@@ -102,7 +102,7 @@ func (l *line) boundObject(b *bound, attrs []slog.Attr, limit, depth int, declar
 			}
 		}
 	}
-	l.b = append(l.b, '}')
+	l.end(&o)
 }
 
 func (b *bound) has(key string) bool {
@@ -126,11 +126,7 @@ func (l *line) boundMembers(o *object, b *bound, attrs []slog.Attr) bool {
 		if member.gone {
 			continue
 		}
-		start := len(l.b)
-		if len(o.names) > 0 {
-			l.b = append(l.b, ',')
-		}
-		name := len(l.b)
+		start, name := l.begin(o)
 		l.string(member.text)
 		l.cut = l.cut || member.cut
 		if !l.close(o, start, name, name+len(member.name)) {
@@ -142,11 +138,7 @@ func (l *line) boundMembers(o *object, b *bound, attrs []slog.Attr) bool {
 
 // group writes a member that is an object of its own.
 func (l *line) group(o *object, key string, write func(limit, depth int)) {
-	start := len(l.b)
-	if len(o.names) > 0 {
-		l.b = append(l.b, ',')
-	}
-	name := len(l.b)
+	start, name := l.begin(o)
 	known := l.e.key(key)
 	l.string(known.name)
 	l.cut = l.cut || known.cut

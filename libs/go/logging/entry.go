@@ -160,7 +160,7 @@ func (l *line) tried(write func()) (ok bool) {
 }
 
 func (l *line) line(level int, message string, c said, who identity, f failure, at time.Time) {
-	l.b, l.above, l.cut = l.b[:0], l.above[:0], false
+	l.b, l.above, l.names, l.cut = l.b[:0], l.above[:0], l.names[:0], false
 	if c.above.place != 0 {
 		l.above = append(l.above, c.above)
 	}

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
-func writable(*os.File, time.Duration) bool { return true }
+type pipe struct{}
+
+func newPipe(*os.File) *pipe { return &pipe{} }
+
+func (*pipe) writable(time.Duration) bool { return true }
 
 func own(file *os.File) *os.File { return file }

@@ -131,7 +131,7 @@ func (r *redaction) text(text string) string {
 		return text
 	}
 	if found&hasDot != 0 && strings.Contains(text, "eyJ") {
-		text = replace(text, jwt)
+		text = replace(text, "e", jwt)
 	}
 	if found&hasAt != 0 && strings.Contains(text, "://") {
 		text = url.ReplaceAllString(text, "${1}"+mark+"@")
@@ -140,10 +140,10 @@ func (r *redaction) text(text string) string {
 		text = r.pairs.ReplaceAllStringFunc(text, r.pair)
 	}
 	if found&hasSpace != 0 && bears(text) {
-		text = replace(text, bearer)
+		text = replace(text, "bB", bearer)
 	}
 	if digits >= 13 {
-		text = replace(text, card)
+		text = replace(text, "23456", card)
 	}
 	return text
 }
@@ -172,12 +172,20 @@ func (r *redaction) pair(found string) string {
 
 var url = regexp.MustCompile(`(://[^` + space + `/:@"']*:)[^` + space + `/@"']+@`)
 
-// replace goes through a text as Python's re.sub does. A pattern tells where a match that begins at `at` ends (-1:
-// none), and what stands in its place.
-func replace(text string, pattern func(text string, at int) (end int, instead string)) string {
+// replace goes through a text as Python's re.sub does. A pattern tells where a match that begins at `at`, with one of
+// the bytes in first, ends (-1: none), and what stands in its place.
+func replace(text, first string, pattern func(text string, at int) (end int, instead string)) string {
 	var b []byte
 	last := 0
+	var begins [256]bool
+	for _, c := range []byte(first) {
+		begins[c] = true
+	}
 	for at := 0; at < len(text); {
+		if !begins[text[at]] {
+			at++
+			continue
+		}
 		end, instead := pattern(text, at)
 		if end < 0 {
 			at++

@@ -20,10 +20,10 @@ import (
 
 // other writes a value of a type that only reflection knows; one whose methods panic stands as unencodable.
 func (l *line) other(v any, limit, depth int) {
-	start, above := len(l.b), len(l.above)
+	start, above, names := len(l.b), len(l.above), len(l.names)
 	defer func() {
 		if recover() != nil {
-			l.b, l.above = l.b[:start], l.above[:above]
+			l.b, l.above, l.names = l.b[:start], l.above[:above], l.names[:names]
 			l.unencodable(v)
 		}
 	}()
@@ -210,7 +210,7 @@ func (l *line) structure(v any, r reflect.Value, limit, depth int) {
 				break
 			}
 		}
-		l.b = append(l.b, '}')
+		l.end(&o)
 	})
 }
 

@@ -13,24 +13,23 @@ func stack() string {
 	var found [frames]uintptr
 	count := runtime.Callers(2, found[:])
 	calls := runtime.CallersFrames(found[:count])
-	var lines []string
-	for {
-		call, more := calls.Next()
-		if !ours(call.Function) {
-			lines = append(lines, call.Function+"\n\t"+call.File+":"+strconv.Itoa(call.Line))
-		}
-		if !more {
-			break
+	var kept [frames]runtime.Frame
+	last := 0
+	for more := count > 0; more && last < frames; {
+		kept[last], more = calls.Next()
+		if !ours(kept[last].Function) {
+			last++
 		}
 	}
-	var b strings.Builder
-	for at := len(lines) - 1; at >= 0; at-- {
-		b.WriteString(lines[at])
+	b := make([]byte, 0, 4096)
+	for at := last - 1; at >= 0; at-- {
+		b = append(append(b, kept[at].Function...), "\n\t"...)
+		b = strconv.AppendInt(append(append(b, kept[at].File...), ':'), int64(kept[at].Line), 10)
 		if at > 0 {
-			b.WriteByte('\n')
+			b = append(b, '\n')
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // ours are the calls between the caller and the line.

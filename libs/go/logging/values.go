@@ -37,6 +37,7 @@ type line struct {
 	e     *entry
 	cut   bool // whether anything was left out
 	above []identityOf
+	names [][2]int // where the names of the members stand, of every object that is being written
 }
 
 // identityOf tells containers apart, to find those that hold themselves.
@@ -114,7 +115,7 @@ func (l *line) quoted(text string, limit int, tail bool) {
 		l.b = append(append(l.b, text...), '"')
 		return
 	}
-	if tail {
+	if tail && 6*len(text) > limit { // else all of it fits
 		at, room := len(text), limit
 		for at > 0 {
 			r, size := utf8.DecodeLastRuneInString(text[:at])
@@ -126,12 +127,24 @@ func (l *line) quoted(text string, limit int, tail bool) {
 		}
 		text, limit = text[at:], math.MaxInt
 	}
-	for _, r := range text { // what is no UTF-8 is U+FFFD
+	for at := 0; at < len(text); {
+		end := at
+		for end < len(text) && end-at < limit && plain[text[end]] {
+			end++
+		}
+		if end > at {
+			l.b = append(l.b, text[at:end]...)
+			limit -= end - at
+			at = end
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[at:]) // what is no UTF-8 is U+FFFD
 		if limit -= escapedSize(r); limit < 0 {
 			l.cut = true
 			break
 		}
 		l.b = appendEscaped(l.b, r)
+		at += size
 	}
 	l.b = append(l.b, '"')
 }
@@ -324,29 +337,41 @@ func (l *line) object(members []slog.Attr, limit, depth int, declared types) {
 			break
 		}
 	}
-	l.b = append(l.b, '}')
+	l.end(&o)
 }
 
 // object is one while it is written.
 type object struct {
 	room, work, limit, depth int
 	declared                 types
-	names                    [][2]int // where the names of its members stand
+	first                    int // of its names
 	many                     map[string]bool
 }
 
 func (l *line) open(limit, depth int, declared types) object {
 	l.b = append(l.b, '{')
-	return object{room: limit - 2, work: workLimit, limit: min(limit, valueLimit), depth: depth, declared: declared}
+	return object{
+		room: limit - 2, work: workLimit, limit: min(limit, valueLimit), depth: depth, declared: declared, first: len(l.names),
+	}
+}
+
+func (l *line) end(o *object) {
+	l.b = append(l.b, '}')
+	l.names = l.names[:o.first]
+}
+
+// begin writes the comma before a member, and tells where it and its name begin.
+func (l *line) begin(o *object) (start, name int) {
+	start = len(l.b)
+	if len(l.names) > o.first {
+		l.b = append(l.b, ',')
+	}
+	return start, len(l.b)
 }
 
 // member writes one, if it fits; false once enough was looked at.
 func (l *line) member(o *object, key string, v slog.Value) bool {
-	start := len(l.b)
-	if len(o.names) > 0 {
-		l.b = append(l.b, ',')
-	}
-	name := len(l.b)
+	start, name := l.begin(o)
 	known := l.e.key(key)
 	l.string(known.name)
 	l.cut = l.cut || known.cut
@@ -374,7 +399,7 @@ func (l *line) close(o *object, start, name, end int) bool {
 		l.cut = true
 		l.b = l.b[:start]
 	} else {
-		o.names = append(o.names, [2]int{name, end})
+		l.names = append(l.names, [2]int{name, end})
 		o.room -= cost
 	}
 	if o.work < 0 {
@@ -387,9 +412,9 @@ func (l *line) close(o *object, start, name, end int) bool {
 // twice tells whether the object has such a member: of keys that are the same as they are written the first counts.
 func (l *line) twice(o *object, name, end int) bool {
 	const few = 32
-	new := l.b[name:end]
-	if len(o.names) < few {
-		for _, one := range o.names {
+	new, names := l.b[name:end], l.names[o.first:]
+	if len(names) < few {
+		for _, one := range names {
 			if one[1]-one[0] == len(new) && string(l.b[one[0]:one[1]]) == string(new) {
 				return true
 			}
@@ -398,7 +423,7 @@ func (l *line) twice(o *object, name, end int) bool {
 	}
 	if o.many == nil {
 		o.many = map[string]bool{}
-		for _, one := range o.names {
+		for _, one := range names {
 			o.many[string(l.b[one[0]:one[1]])] = true
 		}
 	}
@@ -421,13 +446,13 @@ func (l *line) declared(v slog.Value, limit, depth int, declared any, start int)
 		declared = "object"
 	}
 	l.attr(v, limit, depth)
-	text := string(l.b[start:])
-	if text == "null" {
+	if string(l.b[start:]) == "null" {
 		return -1
 	}
-	if isOf(text, declared.(string)) {
+	if isOf(l.b[start:], declared.(string)) {
 		return start
 	}
+	text := string(l.b[start:])
 	l.b = l.b[:start]
 	if declared == "string" {
 		l.text(text, limit, false)
@@ -458,12 +483,12 @@ func (l *line) holds(which identityOf) bool {
 	return false
 }
 
-func isOf(text, declared string) bool {
+func isOf(text []byte, declared string) bool {
 	switch declared {
 	case "string":
 		return text[0] == '"'
 	case "boolean":
-		return text == "true" || text == "false"
+		return string(text) == "true" || string(text) == "false"
 	case "object":
 		return text[0] == '{'
 	}

@@ -19,7 +19,7 @@ const (
 // and then nothing, until it reads again; a closed one costs nothing. What could not be written is counted.
 type writer struct {
 	out      io.Writer
-	file     *os.File // out, where it is one that can stall
+	pipe     *pipe // out, where it is one that can stall
 	turn     chan struct{}
 	patience time.Duration
 	notice   func(count int64, out func([]byte)) // makes the line that tells how many are missing
@@ -37,7 +37,7 @@ func newWriter(out io.Writer) *writer {
 		// A write to a closed stdout would end the process (SIGPIPE); the same pipe by another number says so instead.
 		w.out = own(file)
 		if found, err := file.Stat(); err == nil && found.Mode()&(os.ModeNamedPipe|os.ModeSocket|os.ModeCharDevice) != 0 {
-			w.file, _ = w.out.(*os.File)
+			w.pipe = newPipe(w.out.(*os.File))
 		}
 	}
 	return w
@@ -50,7 +50,7 @@ func (w *writer) write(level int, line []byte) {
 	}
 	defer w.leave(level)
 	var err error
-	if w.file != nil {
+	if w.pipe != nil {
 		err = w.onPipe(level, line)
 	} else {
 		_, err = w.out.Write(line)
@@ -104,7 +104,7 @@ func (w *writer) onPipe(level int, line []byte) error {
 		w.notice(count, func(notice []byte) { line = append(notice[:len(notice):len(notice)], line...) })
 	}
 	if len(line) <= pieceSize {
-		_, err := w.file.Write(line)
+		_, err := w.out.Write(line)
 		return err
 	}
 	w.rest = append(w.rest, line...)
@@ -118,7 +118,7 @@ func (w *writer) flush(end time.Time) bool {
 		if !w.room(end) {
 			return false
 		}
-		count, err := w.file.Write(w.rest[:min(len(w.rest), pieceSize)])
+		count, err := w.out.Write(w.rest[:min(len(w.rest), pieceSize)])
 		w.rest = w.rest[count:]
 		if err != nil {
 			w.rest = nil
@@ -130,7 +130,7 @@ func (w *writer) flush(end time.Time) bool {
 }
 
 func (w *writer) room(end time.Time) bool {
-	ready := writable(w.file, 0) || writable(w.file, time.Until(end))
+	ready := w.pipe.writable(0) || w.pipe.writable(time.Until(end))
 	w.stalled.Store(!ready)
 	return ready
 }
@@ -147,7 +147,8 @@ func (w *writer) complain(text string) {
 	if last != 0 && now-last < int64(complainEvery) || !w.complained.CompareAndSwap(last, now) {
 		return
 	}
-	if file := own(os.Stderr); file != nil && writable(file, 0) {
+	file := own(os.Stderr)
+	if stderr := newPipe(file); stderr != nil && stderr.writable(0) {
 		_, _ = fmt.Fprintf(file, "auralink logging: %s\n", text)
 	}
 }

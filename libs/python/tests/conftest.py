@@ -77,8 +77,10 @@ SETTINGS = Settings.from_contract({"dlq": {"queues": {QUEUE: {"max_attempts": 3}
 
 
 @pytest.fixture
-def letters(redis: Any, clock: Clock, tmp_path: Path) -> DeadLetters:
-    return DeadLetters(redis, settings=SETTINGS, spool=Spool(tmp_path / "spool"), clock=clock)
+def letters(redis: Any, clock: Clock, tmp_path: Path) -> Iterator[DeadLetters]:
+    one = DeadLetters(redis, settings=SETTINGS, spool=Spool(tmp_path / "spool"), clock=clock)
+    yield one
+    one.close()  # its spool's thread would bring letters into the next test's Redis
 
 
 @pytest.fixture

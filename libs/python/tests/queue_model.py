@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from auralink_shared.dlq import Conflict, DeadLetterError, Quarantined, Unknown
 
-RETENTION, TRASH, CAP = 30 * 86400, 7 * 86400, 5
+RETENTION, TRASH, CAP = 30 * 86400, 7 * 86400, 2  # so few replays that a machine gets there
 
 
 @dataclass

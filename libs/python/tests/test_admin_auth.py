@@ -271,6 +271,13 @@ def test_a_body_over_the_limit_is_refused_with_a_length_and_without(api: Api) ->
         assert kind(otto.post(path, content=parts(16), headers=head)) == (422, "invalid")
 
 
+def test_a_body_that_says_it_is_too_long_is_not_waited_for(api: Api) -> None:
+    with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2])), timeout=10) as long:
+        head = f"DELETE {DLQ}/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 1048577\r\n\r\n"
+        long.sendall(head.encode())
+        assert long.recv(4096).startswith(b"HTTP/1.1 413")
+
+
 def test_a_body_that_does_not_come_is_given_up(letters: DeadLetters, tmp_path: Path) -> None:
     with Api(letters, tmp_path, limits=Limits(body_seconds=0.1)).running() as api:
         port = int(api.url.rpartition(":")[2])

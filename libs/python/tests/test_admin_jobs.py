@@ -22,7 +22,10 @@ def test_a_dry_run_counts_and_changes_nothing(api: Api) -> None:
     for id in "123":
         dead(api.letters, id, error="database is down" if id != "3" else "timeout")
     with api.of("operator") as otto:
-        answer = otto.post(f"{DLQ}/bulk", json=ASKED | {"dry_run": True})
+        answer = otto.post(
+            f"{DLQ}/bulk",
+            json=ASKED | {"dry_run": True, "rate": 1, "filter": {"error": "is down", "min_attempts": 1.0}},
+        )
         assert (answer.status_code, answer.json()) == (200, {"matched": 2})
         assert otto.get(f"{DLQ}/bulk").json() == [] and otto.get(f"{DLQ}/audit").json() == []
     assert len(api.letters.list(QUEUE).letters) == 3
@@ -76,6 +79,12 @@ def test_a_job_is_seen_and_stopped_from_another_replica(api: Api, server: Server
         ({"queue": "room:create"}, 404, "unknown-queue"),
         ({"queue": "a{b}"}, 422, "invalid"),
         ({"filter": {"since": "2026-01-01"}}, 422, "invalid"),
+        ({"filter": {"since": 1769860800}}, 422, "invalid"),
+        ({"filter": {"since": "1769860800"}}, 422, "invalid"),
+        ({"filter": {"min_attempts": "3"}}, 422, "invalid"),
+        ({"filter": {"quarantined": "true"}}, 422, "invalid"),
+        ({"dry_run": "no"}, 422, "invalid"),
+        ({"force": 0}, 422, "invalid"),
         ({"reason": "x" * 501}, 422, "invalid"),
     ],
 )

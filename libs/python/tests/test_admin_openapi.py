@@ -85,8 +85,8 @@ def findable(known: dict[str, list[str]]) -> dict[str, Any]:
     schemas["Bulk"]["properties"]["queue"] = {"type": "string", "enum": [QUEUE, OTHER]}
     # a filter without a condition is refused, and one whose conditions are all at their default has none
     schemas["Bulk"]["required"].append("filter")
-    schemas["Conditions"]["required"] = ["error"]
-    schemas["Conditions"]["properties"]["error"] = {"type": "string", "pattern": "^[a-z ]{3,30}$"}
+    schemas["Filtering"]["required"] = ["error"]
+    schemas["Filtering"]["properties"]["error"] = {"type": "string", "pattern": "^[a-z ]{3,30}$"}
     return described
 
 

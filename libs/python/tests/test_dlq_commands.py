@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,11 @@ def denied(place: Server | Nodes) -> list[str]:
 def every_operation(place: Server | Nodes, clock: Clock, folder: Path) -> None:
     spool = Spool(folder / "spool")
     letters = DeadLetters(place.connect(), settings=SETTINGS, clock=clock, spool=spool)
+    with closing(letters):
+        operate(place, letters, spool, clock)
+
+
+def operate(place: Server | Nodes, letters: DeadLetters, spool: Spool, clock: Clock) -> None:
     for id in "abcdefg":
         letters.add(Record(QUEUE, id.encode(), id=id, error=id, created_at=clock.now))
     letters.client.lpush(f"dlq:{QUEUE}", b'{"id":"inbox","payload":1}')
@@ -49,7 +54,6 @@ def every_operation(place: Server | Nodes, clock: Clock, folder: Path) -> None:
         with pytest.raises(Killed):
             DeadLetters(after(place.connect(), 3, die), settings=SETTINGS, clock=clock).retry(QUEUE, "d", by="ann")
         assert letters.sweep(QUEUE) == 1
-    assert letters.client.lpop(QUEUE) and letters.client.blpop([QUEUE], 1)  # a consumer
     place.root_of(QUEUE).delete(QUEUE)
     place.root_of(QUEUE).set(QUEUE, "no list")
     assert [one.failed for one in letters.bulk(QUEUE, "retry", Filter(error="e"), by="ann")][-1] == {"refused": 1}

@@ -32,6 +32,7 @@ OPERATIONS: dict[str, Callable[[DeadLetters], object]] = {
     "bulk remove": lambda letters: list(letters.bulk(QUEUE, "remove", Filter(error="x"), by="ann", rate=500)),
     "sweep": lambda letters: letters.sweep(QUEUE),
     "cleanup": lambda letters: letters.cleanup(QUEUE),
+    "give back": lambda letters: letters.give_back(QUEUE, by="ann"),
 }
 ALL = [b"a", b"b", b"inbox", b"pending", b"trash"]
 

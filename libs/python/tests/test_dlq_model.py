@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -34,7 +35,8 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.place.flush()
         self.clock, self.state, self.serial = Clock(), State(), 0
-        self.letters = DeadLetters(self.client, settings=SETTINGS, clock=self.clock)
+        capped = replace(SETTINGS, replay_cap=model.CAP)
+        self.letters = DeadLetters(self.client, settings=capped, clock=self.clock)
         self.elsewhere = isinstance(self.place, Nodes)
 
     def payload(self) -> bytes:

@@ -200,6 +200,15 @@ def test_either_replays_the_spool_that_the_other_wrote(letters: DeadLetters, in_
     ]  # fmt: skip
 
 
+def test_every_line_that_go_writes_is_one_of_the_standard(program: Path, server: Server, tmp_path: Path) -> None:
+    one = Go(program, server, tmp_path / "spool")
+    found = [lines.read(line.encode()) for line in one("log")["lines"]]
+    one.process.communicate()
+    assert [line["level"] for line in found] == ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "ERROR"] * 2
+    assert all("error_type" in line and "stack_trace" in line for line in found if line["level"] in ("ERROR", "FATAL"))
+    assert all("hunter2" not in str(line) for line in found)
+
+
 PARTS = [
     "password=", "hunter2", '"token":"x"', "'api_key':'y'", "eyJhbGciOi", ".eyJzdWIi.", "Bearer", "basic", "abcdef0123456789",
     "://user:pw@host", "4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005", "1760570460000",

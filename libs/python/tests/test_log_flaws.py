@@ -67,6 +67,17 @@ def test_a_logging_error_never_replaces_the_real_one(out: lines.Logged) -> None:
     assert out.line()["error_type"] == "KeyError"
 
 
+def test_secrets_are_in_no_part_of_a_line(out: lines.Logged) -> None:
+    secret = "".join(["hun", "ter2"])  # a stack shows this source
+    try:
+        raise ConnectionError(f"postgres://app:{secret}@db refused, token={secret}")
+    except ConnectionError as error:
+        out.log.error(f"password={secret}", error, {"a": [{"dbPassword": secret, "text": f"Bearer {secret * 2}"}]})
+    found = out.line()
+    assert "hunter2" not in out.path.read_text() and "refused" in found["stack_trace"]
+    assert found["error"] == "postgres://app:[REDACTED]@db refused, token=[REDACTED]"
+
+
 def test_an_error_without_text_is_told_by_its_type(out: lines.Logged) -> None:
     out.log.error("x", error=TimeoutError())
     assert out.line()["error"] == "TimeoutError"

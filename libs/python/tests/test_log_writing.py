@@ -105,6 +105,23 @@ def test_a_long_line_that_a_stall_cut_short_is_ended_when_the_reader_is_back() -
     os.close(fd)
 
 
+@pytest.mark.parametrize("size", [10, 3000, 12000])
+@pytest.mark.parametrize("to", ["pipe", "file"])
+def test_a_line_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, size: int) -> None:
+    end, fd = os.pipe() if to == "pipe" else (-1, os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT))
+    log = StructuredLogger("ai-core-service", output=fd)
+    writes: list[bytes] = []
+    write, pwritev = os.write, os.pwritev
+    monkeypatch.setattr(os, "write", lambda fd, data: (writes.append(data), write(fd, data))[1])
+    monkeypatch.setattr(os, "pwritev", lambda fd, all_, *more: (writes.extend(all_), pwritev(fd, all_, *more))[1])
+    log.info("x", {f"k{number}": "p" * (size // 5) for number in range(5)})
+    (line,) = writes
+    assert len(lines.read(line)["context"]) == 5
+    os.close(fd)
+    if end >= 0:
+        os.close(end)
+
+
 @pytest.mark.parametrize("closed", ["the reader", "the descriptor"])
 def test_a_closed_stdout_raises_nothing(closed: str) -> None:
     end, fd = os.pipe()

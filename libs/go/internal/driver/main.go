@@ -5,12 +5,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"math"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"auralink.example/shared/dlq"
+	"auralink.example/shared/logging"
 )
 
 type request struct {
@@ -28,6 +33,7 @@ type answer struct {
 	Age     int64    `json:"age,omitempty"`
 	Cursor  string   `json:"cursor,omitempty"`
 	Count   int      `json:"count,omitempty"`
+	Lines   []string `json:"lines,omitempty"`
 	Error   string   `json:"error,omitempty"`
 }
 
@@ -85,6 +91,8 @@ func do(ctx context.Context, letters *dlq.DLQ, r request) (found answer, err err
 		err = letters.Retry(ctx, r.Queue, r.ID, act)
 	case "remove":
 		err = letters.Remove(ctx, r.Queue, r.ID, act)
+	case "log":
+		found.Lines = logged(ctx)
 	case "replay":
 		found.Count, err = letters.ReplaySpool(ctx)
 	}
@@ -95,4 +103,35 @@ func fatal(err error) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+type broken struct{}
+
+func (broken) Error() string { panic("Error") }
+
+type lines []string
+
+func (l *lines) Write(line []byte) (int, error) {
+	*l = append(*l, string(line))
+	return len(line), nil
+}
+
+// logged is what the logger makes of values that it must survive, by both of its doors.
+func logged(ctx context.Context) []string {
+	var out lines
+	logger := logging.New("dashboard-service", logging.Options{Level: logging.LevelTrace, Output: &out})
+	ctx, _ = logging.NewTrace(logging.WithRequest(logging.WithUser(ctx, "user_789"), "r-1"))
+	self := map[string]any{"nan": math.NaN(), "big": uint64(math.MaxUint64), "f": func() {}, "duration_ms": time.Second}
+	self["self"] = self
+	var none *broken
+	for _, bound := range []*logging.Logger{logger, logger.With(self)} {
+		bound.Trace(ctx, "\xff\x00", self)
+		bound.Debug(nil, "no context", nil) //lint:ignore SA1012 that is the point
+		bound.Info(ctx, strings.Repeat("é", 9000), map[string]any{"state": 3, "duration_ms": "45", "retry_count": nil})
+		bound.Warn(ctx, "password=hunter2", map[string]any{"error": errors.New(strings.Repeat("e", 9000))})
+		bound.Error(ctx, "m", none, map[string]any{"a": strings.Repeat("a", 20000), "b": make([]int, 9000)})
+		bound.Fatal(ctx, "m", broken{}, self)
+		slog.New(bound.Handler()).WithGroup("g").With("x", self).ErrorContext(ctx, "m", "err", os.ErrNotExist, "!", broken{})
+	}
+	return out
 }

@@ -113,10 +113,10 @@ class Jobs:
                 self._running[id].stop.set()
         return job
 
-    def wait(self, id: str) -> Job:
-        """Returns once a job of this process has ended."""
+    def wait(self, id: str, seconds: float | None = None) -> Job:
+        """Returns once a job of this process has ended, or after `seconds`."""
         if id in self._running:
-            self._running[id].thread.join()
+            self._running[id].thread.join(seconds)
         return self.get(id)
 
     def close(self) -> None:

@@ -7,10 +7,11 @@ a secret meanwhile. Containers are no faster here, for looking at them takes lon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .quick import FEW, SMALL, Quick
+from .redaction import Redaction
 
 try:
     from msgspec.json import Encoder as Encoder
@@ -22,14 +23,12 @@ _SHAPES = 2048  # that are remembered
 
 
 class Fast(Quick):
-    """`quiet_json` says that no text in an encoded value holds a credential, and no integer is beyond 64 bits."""
+    """As `Quick`."""
 
-    def __init__(
-        self, types: Mapping[str, Any], quiet: Callable[[str], bool], quiet_json: Callable[[bytes], bool]
-    ) -> None:
-        super().__init__(types, quiet)
-        self._quiet_json, self._encode = quiet_json, Encoder().encode
-        self._shapes: dict[tuple[tuple[Any, ...], tuple[type, ...]], tuple[str, ...]] = {}  # → the keys of floats
+    def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
+        super().__init__(types, redaction)
+        self._quiet, self._encode = redaction.quiet_json, Encoder().encode
+        self._shapes: dict[tuple[Any, ...], tuple[str, ...]] = {}  # → the keys of floats
 
     def context(self, value: dict[Any, Any], depth: int) -> str | None:
         """As `Quick.context`."""
@@ -37,11 +36,11 @@ class Fast(Quick):
             return None
         try:
             copy = value.copy()
-            shape = tuple(copy), tuple(map(type, copy.values()))
+            shape = (*copy, *map(type, copy.values()))
             floats = self._shapes.get(shape)
             if floats is None:
                 text = super().context(copy, depth)
-                if text is not None and _LEAVES.issuperset(shape[1]):
+                if text is not None and _LEAVES.issuperset(shape[len(copy) :]) and self._secret.keys().isdisjoint(copy):
                     self._learn(copy, shape)
                 return text
             for key in floats:
@@ -49,13 +48,13 @@ class Fast(Quick):
                 if not (1e-4 <= number < 1e16 or -1e16 < number <= -1e-4 or number == 0.0):  # with an exponent, or NaN
                     return super().context(copy, depth)
             encoded = self._encode(copy)
-            if len(encoded) <= SMALL and self._quiet_json(encoded):
+            if len(encoded) <= SMALL and self._quiet(encoded):
                 return encoded.decode()
         except Exception:  # half a surrogate pair, a key that can't be hashed
             return None
         return super().context(copy, depth)
 
-    def _learn(self, value: dict[Any, Any], shape: tuple[tuple[Any, ...], tuple[type, ...]]) -> None:
+    def _learn(self, value: dict[Any, Any], shape: tuple[Any, ...]) -> None:
         if len(self._shapes) >= _SHAPES:  # keys that are ids: begin anew
             self._shapes.clear()
         self._shapes[shape] = tuple(key for key, item in value.items() if type(item) is float)

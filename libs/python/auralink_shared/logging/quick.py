@@ -10,25 +10,33 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring  # the C function, where there is one
 from typing import Any
 
+from .redaction import MARK, Redaction
+
+KEYS = 4096  # that are remembered
 FEW = 64  # members of one container
 SMALL = 4096  # bytes: no value is larger, so that no limit of values.py is reached
 EXACT: Mapping[str, tuple[type, ...]] = {"number": (int, float), "string": (str,), "boolean": (bool,), "object": ()}
+Encode = Callable[[str], str]
 _NAMES = {True: "true", False: "false", None: "null"}
 
 
 class Quick:
-    """Contexts under the keys that `learn` was told. `types` are the declared ones; `quiet` says that a text holds no credential."""
+    """Contexts under the keys that `learn` was told. `types` are the declared ones."""
 
-    def __init__(self, types: Mapping[str, Any], quiet: Callable[[str], bool]) -> None:
-        self._types, self._quiet = types, quiet
+    def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
+        self._types, self._redaction = types, redaction
         self._top: dict[str, str] = {}  # the key as JSON text, for those without a declared type
         self._below: dict[str, str] = {}
+        self._secret: dict[str, str] = {}
 
-    def learn(self, key: str, name: str) -> None:
-        """A key that is not secret, and its JSON text with the colon."""
-        if len(self._below) >= 4096:  # keys that are ids: begin anew
-            self._top.clear()
-            self._below.clear()
+    def learn(self, key: str, name: str, secret: bool) -> None:
+        """A key, and its JSON text with the colon."""
+        if len(self._below) + len(self._secret) >= KEYS:  # keys that are ids: begin anew
+            for known in (self._top, self._below, self._secret):
+                known.clear()
+        if secret:
+            self._secret[key] = f'{name}"{MARK}"'
+            return
         self._below[key] = name
         if key not in self._types:
             self._top[key] = name
@@ -38,29 +46,48 @@ class Quick:
         parts: list[str] = []
         texts: list[str] = []
         try:
-            self._dict(value, self._top, depth, parts, texts)
+            self._dict(value, self._top, depth, parts, texts, encode_basestring)
+            if texts and not self._redaction.quiet("\0".join(texts)):
+                parts = []
+                self._dict(value, self._top, depth, parts, [], self._redacted)
             text = "".join(parts)
             if len(text) > SMALL or not (text.isascii() or len(text.encode()) <= SMALL):  # half a surrogate pair raises
                 return None
-            return text if not texts or self._quiet("\0".join(texts)) else None
-        except (
-            Exception
-        ):  # what is raised below; half a surrogate pair; another thread that writes to it; a key that can't be hashed
+            return text
+        except Exception:  # what is raised below; another thread that writes to it; a key that can't be hashed
             return None
 
+    def _redacted(self, text: str) -> str:
+        if len(text) > SMALL:
+            raise LookupError
+        return str(encode_basestring(self._redaction.text(text)))
+
     def _dict(
-        self, value: dict[Any, Any], names: dict[str, str], depth: int, parts: list[str], texts: list[str]
+        self,
+        value: dict[Any, Any],
+        names: dict[str, str],
+        depth: int,
+        parts: list[str],
+        texts: list[str],
+        encode: Encode,
     ) -> None:
         if len(value) > FEW:
             raise LookupError
         before = "{"
         for key, item in value.items():
             kind = type(item)
-            name = before + (names[key] if key in names else self._declared(key, kind))
+            name = names.get(key)
+            if name is None:
+                if key in self._secret:
+                    parts.append(before + self._secret[key])
+                    before = ","
+                    continue
+                name = self._declared(key, kind)
+            name = before + name
             before = ","
             if kind is str:
                 texts.append(item)
-                parts.append(name + encode_basestring(item))
+                parts.append(name + encode(item))
             elif kind is int and -9223372036854775808 <= item <= 9223372036854775807:
                 parts.append(name + int.__repr__(item))
             elif kind is float and item - item == 0.0:  # neither NaN nor infinite
@@ -69,10 +96,10 @@ class Quick:
                 parts.append(name + _NAMES[item])
             else:
                 parts.append(name)
-                self._container(item, kind, depth - 1, parts, texts)
+                self._container(item, kind, depth - 1, parts, texts, encode)
         parts.append("}" if before == "," else "{}")
 
-    def _list(self, value: list[Any], depth: int, parts: list[str], texts: list[str]) -> None:
+    def _list(self, value: Any, depth: int, parts: list[str], texts: list[str], encode: Encode) -> None:
         items = value[: FEW + 1]  # a copy: a list may grow while it is looked at
         if len(items) > FEW:
             raise LookupError
@@ -81,7 +108,7 @@ class Quick:
             kind = type(item)
             if kind is str:
                 texts.append(item)
-                parts.append(before + encode_basestring(item))
+                parts.append(before + encode(item))
             elif kind is int and -9223372036854775808 <= item <= 9223372036854775807:
                 parts.append(before + int.__repr__(item))
             elif kind is float and item - item == 0.0:
@@ -90,17 +117,19 @@ class Quick:
                 parts.append(before + _NAMES[item])
             else:
                 parts.append(before)
-                self._container(item, kind, depth - 1, parts, texts)
+                self._container(item, kind, depth - 1, parts, texts, encode)
             before = ","
         parts.append("]" if before == "," else "[]")
 
-    def _container(self, value: Any, kind: type, depth: int, parts: list[str], texts: list[str]) -> None:
+    def _container(
+        self, value: Any, kind: type, depth: int, parts: list[str], texts: list[str], encode: Encode
+    ) -> None:
         if depth < 1:
             raise LookupError
         if kind is dict:
-            self._dict(value, self._below, depth, parts, texts)
+            self._dict(value, self._below, depth, parts, texts, encode)
         elif kind is list or kind is tuple:
-            self._list(value, depth, parts, texts)
+            self._list(value, depth, parts, texts, encode)
         else:
             raise TypeError
 

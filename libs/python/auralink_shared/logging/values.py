@@ -20,7 +20,7 @@ from json.encoder import encode_basestring  # the C function, where there is one
 from typing import Any
 
 from .fast import Encoder, Fast
-from .quick import SMALL, Quick
+from .quick import KEYS, SMALL, Quick
 from .redaction import MARK, Redaction
 
 DEPTH = 8  # containers within each other, the context itself included
@@ -29,7 +29,6 @@ REPR = 1024  # a value that has no JSON form, as its repr
 KEY = 256
 _WORK = 65536  # bytes looked at in one container before the rest is left out
 _INT64 = 1 << 63
-KEYS = 4096  # that are remembered
 _TOO_DEEP, _CIRCULAR = '"<too deep>"', '"<circular>"'
 
 # What the contract says of keys: a JSON type, or more keys below.
@@ -79,9 +78,7 @@ class Values:
     def __init__(self, redaction: Redaction, types: Types) -> None:
         self._redaction, self._types = redaction, types
         self._keys: dict[str, tuple[str, bool]] = {}
-        self.quick = (
-            Quick(types, redaction.quiet) if Encoder is None else Fast(types, redaction.quiet, redaction.quiet_json)
-        )
+        self.quick = Quick(types, redaction) if Encoder is None else Fast(types, redaction)
 
     def context(self, value: Mapping[Any, Any], limit: int, cut: Cut) -> str:
         """A mapping as an object of at most `limit` bytes; members that don't fit are left out, in order."""
@@ -180,8 +177,7 @@ class Values:
             if len(self._keys) >= KEYS:  # keys that are ids: begin anew
                 self._keys.clear()
             self._keys[key] = found
-            if not found[1]:
-                self.quick.learn(key, found[0])
+            self.quick.learn(key, *found)
         return found
 
     def _declared(

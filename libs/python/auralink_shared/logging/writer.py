@@ -8,7 +8,6 @@ writes what the pipe has no room for: a reader that stalls costs `patience` once
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import select
 import stat
@@ -17,8 +16,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 
 PIPE_BUF = select.PIPE_BUF
+_LOCK = LOCK_EX | LOCK_NB
 NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux: a write that never waits, whatever the pipe's flags are
 PATIENCE = 1.0  # seconds that the first line waits for a stalled reader
 COMPLAIN_SECONDS = 60.0
@@ -108,12 +109,13 @@ class Writer:
         """Most lines: nobody else is writing, there is room, nothing is left from before. A short one is out whole or not at all."""
         if not self._nowait or len(line) > PIPE_BUF or self._untold or self._rest:
             return False
+        fd = self.fd
         try:
-            fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lockf(fd, _LOCK)
             try:
-                os.pwritev(self.fd, (line,), -1, self._nowait)
+                os.pwritev(fd, (line,), -1, self._nowait)
             finally:
-                fcntl.lockf(self.fd, fcntl.LOCK_UN)
+                lockf(fd, LOCK_UN)
         except OSError:  # somebody holds it, no room; what else it may be, `_on_pipe` finds
             return False
         self.stalled = False
@@ -173,7 +175,7 @@ class Writer:
         pause = 0.0002
         while True:
             try:
-                fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lockf(self.fd, _LOCK)
                 return True
             except (BlockingIOError, PermissionError):  # somebody holds it
                 if time.monotonic() >= deadline:
@@ -185,7 +187,7 @@ class Writer:
 
     def _unlock_others(self) -> None:
         try:
-            fcntl.lockf(self.fd, fcntl.LOCK_UN)
+            lockf(self.fd, LOCK_UN)
         except OSError:
             return
 

@@ -33,6 +33,21 @@ LONGEST = 500
 Reason = Annotated[str, Field(max_length=LONGEST, description="Why, for the audit", examples=["the database is back"])]
 
 
+def _rfc3339(value: object) -> object:
+    """Not seconds, which pydantic takes too."""
+    if not (isinstance(value, datetime) or (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt]", value))):
+        raise ValueError("RFC 3339 with a zone is needed: 2026-01-31T12:00:00Z")
+    return value
+
+
+def _whole(value: object) -> object:
+    """3.0 is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
+
+
 class Strict(BaseModel):
     """A misspelt name is an error: a condition that is not understood would mean more letters, not fewer."""
 
@@ -44,13 +59,9 @@ class Conditions(Strict):
 
     error: str = Field(default="", max_length=500, description="Part of error or error_type, in any letter case")
     text: str = Field(default="", max_length=500, description="Part of the whole letter, in any letter case")
-    min_attempts: int = Field(default=0, ge=0, le=1_000_000)
-    since: AwareDatetime | Absent = Field(
-        default=None, description="RFC 3339, inclusive", examples=["2026-01-31T12:00:00Z"]
-    )
-    until: AwareDatetime | Absent = Field(
-        default=None, description="RFC 3339, inclusive", examples=["2026-01-31T13:00:00Z"]
-    )
+    min_attempts: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)] = 0
+    since: Time | Absent = Field(default=None, description="RFC 3339, inclusive", examples=["2026-01-31T12:00:00Z"])
+    until: Time | Absent = Field(default=None, description="RFC 3339, inclusive", examples=["2026-01-31T13:00:00Z"])
     fingerprint: str = Field(default="", pattern="^([0-9a-f]{12})?$", description="A group of /groups")
     quarantined: bool | Absent = None
 
@@ -59,6 +70,12 @@ class Conditions(Strict):
         given = {name: getattr(self, name) for name in Conditions.model_fields}
         times = {name: one.timestamp() for name, one in given.items() if isinstance(one, datetime)}
         return Filter(**{**given, **times})
+
+
+class Filtering(Conditions):
+    """Which letters: every condition that is given holds. As JSON, where no number is text."""
+
+    model_config = ConfigDict(strict=True)
 
 
 class Listing(Conditions):

@@ -6,13 +6,13 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from ..errors import NeedsAllowAll, Unknown
 from ..jobs import Job
 from ..record import rfc3339
-from .asked import Conditions, QueueName, Reason, Strict, Who, stats_of, theirs
+from .asked import Filtering, QueueName, Reason, Strict, Who, stats_of, theirs
 from .auth import Principal, require
 from .problems import Problem, said
 from .schemas import JOB
@@ -27,9 +27,11 @@ JobId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$", description="Id of a job
 class Bulk(Strict):
     """What is done to which letters."""
 
+    model_config = ConfigDict(strict=True)
+
     queue: QueueName
     action: Literal["retry", "remove"]
-    filter: Conditions = Conditions()
+    filter: Filtering = Filtering()
     rate: float = Field(default=50.0, gt=0, le=500, description="Letters a second")
     dry_run: bool = Field(default=False, description="Only counts")
     allow_all: bool = Field(
