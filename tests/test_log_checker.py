@@ -44,16 +44,24 @@ def test_a_context_of_any_json_conforms(context: dict[str, Any]) -> None:
     assert rules <= {"redact", "secret", "type-drift"}  # drift: of the objects in a list
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["a", "b", 'c"', "d: "]), values), max_size=4),
-    st.sampled_from([":", ": ", " : ", "\t:"]),
-)
-@example([("a", 1), ("a", 2)], " : ")
-@example([("a", {'x":': 1}), ("a", 2)], ":")
-def test_a_key_that_stands_twice_is_found_however_the_line_is_spaced(pairs: list[tuple[str, Any]], colon: str) -> None:
-    members = ",".join(f"{json.dumps(key)}{colon}{json.dumps(value)}" for key, value in pairs)
-    twice = len({key for key, _ in pairs}) < len(pairs)
-    assert ("duplicate-key" in found(f"{{{members}}}\n")) == twice
+colons = st.sampled_from([":", ": ", " : ", "\t:"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", 'c"', "d: "]), colons, values), max_size=4))
+@example([("a", " : ", 1), ("a", " : ", 2)])
+@example([("a", " :", 1), ("a", ":", 2)])
+@example([("a", ":", {'x":': 1}), ("a", ":", 2)])
+def test_a_key_that_stands_twice_is_found_however_the_line_is_spaced(members: list[tuple[str, str, Any]]) -> None:
+    text = ",".join(f"{json.dumps(key)}{colon}{json.dumps(value)}" for key, colon, value in members)
+    twice = len({key for key, _, _ in members}) < len(members)
+    assert ("duplicate-key" in found(f"{{{text}}}\n")) == twice
+
+
+def test_what_is_the_same_in_every_line_counts_in_every_line() -> None:
+    same = line(metadata={"version": "1", "database": "postgres://app:hunter2@db"})
+    assert found(same * 3) == {"secret": 3}
+    twice = same.replace('"version": "1"', '"version": "1", "version": "1"')
+    assert found(same + twice) == {"secret": 2, "duplicate-key": 1}
 
 
 def test_two_objects_of_a_list_may_have_the_same_keys() -> None:

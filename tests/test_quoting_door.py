@@ -12,7 +12,7 @@ DOORS = {
     ".alloy.j2": re.compile(r"\| alloy $"),
 }
 # Not values: our own words, and texts that are in comments or already quoted.
-MACRO = re.compile(r" (of|discover)\.\w+\(.*\) | dlq_environment\(\) ")
+MACRO = re.compile(r" (of|discover)\.\w+\(.*\) | dlq_environment\(.*\) ")
 WORDS = {" header ", " rule.kind ", " kind.key ", " kind.config(channel, title) "}
 
 

@@ -139,6 +139,9 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.state.queue)
     @rule(fails=st.booleans())
+    def serve(self, fails: bool) -> None:
+        self.serve_a_message(fails)
+
     def serve_a_message(self, fails: bool) -> None:
         message = self.place.root_of(QUEUE).lpop(QUEUE)
         assert message == self.state.queue.pop(0)
@@ -157,6 +160,18 @@ class Machine(RuleBasedStateMachine):
         else:
             assert died.id == id
         self.state.live[died.id] = Kept(message, self.clock.now, replays)
+
+    @precondition(lambda self: self.state.live)
+    @rule(data=st.data())
+    def fail_again_and_again(self, data: Any) -> None:
+        id = str(data.draw(st.sampled_from(sorted(self.state.live))))
+        for _ in range(model.CAP):
+            plan = model.retry(self.state, id, self.clock.now, elsewhere=self.elsewhere)
+            self.does(plan, lambda: self.letters.retry(QUEUE, id, by="model"), None)
+            while self.state.queue:
+                self.serve_a_message(True)
+            if id not in self.state.live:
+                return
 
     @invariant()
     def redis_holds_what_the_model_holds(self) -> None:

@@ -23,6 +23,7 @@ from auralink_shared.dlq import (
 )
 from auralink_shared.dlq.letter import Filter
 from auralink_shared.dlq.record import payload_of
+from auralink_shared.logging.trace import continue_trace
 from conftest import PASSWORD, QUEUE, ROOT, SETTINGS, Clock, Server
 
 pytestmark = pytest.mark.each_server
@@ -182,7 +183,8 @@ def test_the_retry_policy_waits_and_then_the_message_dies_with_its_story(letters
         waits.append(seconds)
         clock.now += 10
 
-    died = handle(letters, "webhooks:deliver", b"{}", fails, trace_id="ab" * 16, sleep=sleep, clock=clock)
+    with continue_trace(f"00-{'ab' * 16}-{'cd' * 8}-01"):
+        died = handle(letters, "webhooks:deliver", b"{}", fails, sleep=sleep, clock=clock)
     assert len(waits) == 4  # five attempts, as the queue is declared
     assert all(0 <= wait <= 0.5 * 2**number for number, wait in enumerate(waits))
     fields = letters.get("webhooks:deliver", died.id).fields

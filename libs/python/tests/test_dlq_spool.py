@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from servers import free_port
 
 from auralink_shared.dlq import DeadLetters, Record, Spool, TooLarge
 from auralink_shared.dlq.spool import Spooled
@@ -33,6 +35,18 @@ def test_letters_come_back_in_order_byte_for_byte_and_once(tmp_path: Path) -> No
         spool.append(letter(id))
     assert replayed(spool) == [letter(id) for id in "123"]
     assert (spool.count(), spool.waiting) == (0, False)
+
+
+def test_the_first_letter_of_a_spool_is_a_warning_with_what_redis_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = redis.Redis(port=free_port(), retry=None)
+    letters = DeadLetters(client, settings=SETTINGS, spool=Spool(tmp_path / "spool"))
+    for id in "ab":
+        letters.add(Record(QUEUE, b"{}", id=id))
+    letters.close()
+    said = [one.getMessage() for one in caplog.records if "go to the spool" in one.getMessage()]
+    assert len(said) == 1 and "refused" in said[0]
 
 
 def test_a_line_that_a_crash_cut_off_hides_no_other_and_is_put_aside(tmp_path: Path) -> None:

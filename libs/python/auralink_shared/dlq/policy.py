@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from ..logging.trace import ZEROS, current
 from .errors import Conflict
 from .keys import Keys
 from .record import Record
@@ -54,15 +55,15 @@ def handle(
     work: Callable[[bytes], T],
     *,
     policy: RetryPolicy | None = None,
-    trace_id: str = "",
+    trace_id: str | None = None,
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.time,
 ) -> T | Died:
     """What `work` returns, or the letter that the message became after `policy`'s attempts (the queue's own by default).
 
     A message that an operator had replayed keeps its id, its first attempt counted anew, and its replays, so that it is
-    quarantined once it comes back too often. Raises what `DeadLetters.add` raises: then the message is nowhere but with
-    the caller.
+    quarantined once it comes back too often. `trace_id`: that of the current span or unit of work, unless given. Raises
+    what `DeadLetters.add` raises: then the message is nowhere but with the caller.
     """
     policy = policy or RetryPolicy(letters.settings.of(queue).max_attempts)
     first, attempt = clock(), 0
@@ -86,7 +87,7 @@ def handle(
                 first_attempt=first,
                 last_attempt=now,
                 created_at=now,
-                trace_id=trace_id,
+                trace_id=_trace() if trace_id is None else trace_id,
                 # an id that may be another message's too: equal bytes would be taken for the same letter, added twice
                 death=uuid.uuid4().hex if known else "",
                 **known,
@@ -95,6 +96,11 @@ def handle(
                 return Died(letters.add(record))
             except Conflict:  # two messages of one payload were replayed, and the other came back first
                 return Died(letters.add(replace(record, id=str(uuid.uuid4()))))
+
+
+def _trace() -> str:
+    found = current().trace_id
+    return "" if found == ZEROS else found
 
 
 def _said(error: BaseException) -> str:

@@ -103,15 +103,19 @@ class DeadLetters(Index):
         try:
             with self._counted(record.queue, "add"):
                 answer = self._store(one)
-        except RedisError:
+        except RedisError as refused:
             if not self.spool or not self._replays:
                 self.local.add_failure()
                 raise
+            first = not self.spool.waiting
             try:
                 self.spool.append(one)
             except OSError:
                 self.local.add_failure()
                 raise
+            if first:  # a wrong password must not look like success; the number of letters is a metric
+                log = logging.getLogger(__name__)
+                log.warning("dead letters go to the spool %s: Redis said: %s", self.spool.path, refused)
             self._replays.wake()
             return record.id
         if answer not in ("added", "known"):
