@@ -8,7 +8,7 @@ ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test tools verify grafana-check bench bench-runtime soak lint clean
+.PHONY: help render test live tools verify grafana-check bench bench-runtime soak lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,9 @@ test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGE
 	$(VENV)/bin/python -m pytest tests -n auto $(ARGS)
 	$(VENV)/bin/python -m pytest libs/python/tests -n auto $(ARGS)
 	libs/go/check test
+
+live: $(VENV)/.live ## Boot rendered trees on a real control plane and watch them (root, Linux; OBSGEN_LIVE=all: Loki and the agents too)
+	tests/live/run $(ARGS)
 
 tools: ## Build the pinned judges that the registries carry (docs/judges.md)
 	tools/install
@@ -59,6 +62,10 @@ $(VENV)/.runtime: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime libs/python/pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --editable 'libs/python[test]'
+	@touch $@
+
+$(VENV)/.live: $(VENV)/.dev
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[live]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev libs/python/pyproject.toml

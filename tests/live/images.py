@@ -1,0 +1,61 @@
+"""Which program stands for which image: there is no registry here, and no engine.
+
+An image's own entry point and user are those of its Dockerfile; a manifest that names a command replaces the first.
+What the image holds beside the program is this machine's own root, read-only: shells and libraries are not proven here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+
+from obsgen.judging import tools
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where its program stands inside, what the judge is called here, and what starts without a command."""
+
+    programs: dict[str, str]  # path in the image → name of the judge
+    entrypoint: tuple[str, ...] = ()
+    workdir: str = "/"
+
+
+IMAGES = {
+    "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",), "/prometheus"),
+    "docker.io/prom/alertmanager": Image(
+        {"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",), "/alertmanager"
+    ),
+    "docker.io/library/redis": Image(
+        {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}, (), "/"
+    ),
+    "docker.io/oliver006/redis_exporter": Image({"/redis_exporter": "redis_exporter"}, ("/redis_exporter",)),
+    "docker.io/grafana/loki": Image({"/usr/bin/loki": "loki"}, ("/usr/bin/loki",)),
+    "docker.io/grafana/promtail": Image({"/usr/bin/promtail": "promtail"}, ("/usr/bin/promtail",)),
+    "docker.io/grafana/alloy": Image({"/bin/alloy": "alloy"}, ("/bin/alloy",)),
+    # our own: the environment that runs these tests holds it
+    "registry.example.com/auralink-dlq": Image({}),
+    "fixture": Image({}),
+}
+UNREGISTERED = frozenset({"docker.io/grafana/loki", "docker.io/grafana/promtail", "docker.io/grafana/alloy"})
+"""What CI never starts: no registry carries their programs."""
+
+PYTHON = Path(sys.prefix)  # its bin/ is first on PATH of the images that are our own
+
+
+def image(reference: str, without: Container[str] = ()) -> Image:
+    """Of `REPOSITORY:TAG`. Raises LookupError for one that nothing stands for, or that is left out."""
+    repository = reference.partition("@")[0].rpartition(":")[0] or reference
+    if repository in without or repository not in IMAGES:
+        raise LookupError(f"no program stands for {reference}")
+    return IMAGES[repository]
+
+
+def program(judge: str) -> Path:
+    """The judge's program, a real file: the wrapper script of Redis is taken apart by its own shell."""
+    found = tools.find(judge, "")
+    if found is None:
+        raise LookupError(f"{judge} is not here: make tools")
+    return found.path

@@ -1,0 +1,192 @@
+"""One container as a process: its namespaces, its root, its mounts, its user. What an engine and a kubelet would do.
+
+The root is this machine's own under an overlay, so that what the container writes stays its own; it is read-only where the
+manifest says so. Not done: cgroups (limits), seccomp, AppArmor, network policies.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import images
+from .node import ADDRESS, BRIDGE, DOMAIN
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of the node that a container sees at `target`."""
+
+    source: Path
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class User:
+    """Who a container is; `capabilities`: what is left to it."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    capabilities: tuple[str, ...]
+
+
+class Network:
+    """A Pod's network namespace, held open by a process of its own, and its end of the bridge."""
+
+    def __init__(self, address: str, name: str) -> None:
+        self.address = address
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE
+        )
+        assert self.holder.stdout and self.holder.stdout.readline()  # it is in its namespace now
+        port = f"v{address.split('.', 2)[2].replace('.', '-')}"
+        inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
+        for command in (
+            ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid)],
+            ["ip", "link", "set", port, "master", BRIDGE, "up"],
+            [*inside, "ip", "link", "set", "lo", "up"],
+            [*inside, "ip", "addr", "add", f"{address}/16", "dev", "eth0"],
+            [*inside, "ip", "link", "set", "eth0", "up"],
+            [*inside, "ip", "route", "add", "default", "via", ADDRESS],
+        ):
+            subprocess.run(command, check=True)
+
+    def close(self) -> None:
+        """The namespace ends with the last process in it."""
+        self.holder.kill()
+        self.holder.wait()
+
+
+class Container:
+    """A started container; `process` is the outer one, `pid` the program itself (1 inside)."""
+
+    def __init__(
+        self,
+        image: images.Image,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        user: User,
+        mounts: Sequence[Mount],
+        network: Network,
+        folder: Path,
+        *,
+        hostname: str,
+        namespace: str,
+        read_only: bool,
+        stdout: int,
+        host_network: bool = False,
+    ) -> None:
+        script = _script(
+            image, command, variables, user, mounts, folder, hostname, namespace, network.address, read_only
+        )
+        (folder / "start.sh").write_text(script)
+        enter = [] if host_network else ["nsenter", f"--net=/proc/{network.holder.pid}/ns/net"]
+        self.user, self.variables = user, variables
+        self.process = subprocess.Popen(
+            [
+                *enter,
+                "unshare",
+                "--mount",
+                "--uts",
+                "--ipc",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "sh",
+                str(folder / "start.sh"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stdout,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The program's, as this machine numbers it; None before it began and after it ended."""
+        try:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        except OSError:
+            return None
+        return int(children[0]) if children else None
+
+    def run(self, command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
+        """A command beside the program, as its user: what `kubectl exec` and exec probes do."""
+        inside = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--uts", "--root", "--wd=/"]
+        return subprocess.run(
+            [*inside, *_become(self.user), *command], env=dict(self.variables), capture_output=True, timeout=seconds
+        )
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the program."""
+        pid = self.pid
+        if pid:
+            os.kill(pid, number)
+
+
+def _become(user: User) -> list[str]:
+    kept = ",".join(["-all", *(f"+{name.lower()}" for name in user.capabilities)])
+    groups = [f"--groups={','.join(map(str, user.groups))}"] if user.groups else ["--clear-groups"]
+    return [
+        "setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", *groups,
+        f"--inh-caps={kept}", f"--bounding-set={kept}", "--no-new-privs",
+    ]  # fmt: skip
+
+
+def _script(
+    image: images.Image,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    user: User,
+    mounts: Sequence[Mount],
+    folder: Path,
+    hostname: str,
+    namespace: str,
+    address: str,
+    read_only: bool,
+) -> str:
+    root, q = folder / "root", shlex.quote
+    search = f"{namespace}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}"
+    lines = [
+        "set -e",
+        "mount --make-rprivate /",
+        f"mkdir -p {folder}/disk && mount -t tmpfs none {folder}/disk && mkdir {folder}/disk/upper {folder}/disk/work {root}",
+        *(f"mkdir -p {q(f'{folder}/disk/upper{place}')}" for place in _opened(image)),
+        *(f"mkdir -p {q(f'{folder}/disk/upper{mount.target}')}" for mount in mounts),
+        f"mount -t overlay overlay -o lowerdir=/,upperdir={folder}/disk/upper,workdir={folder}/disk/work {root}",
+        f"mount -t proc proc {root}/proc",
+        f"mount --rbind /dev {root}/dev",
+        f"chmod 1777 {root}/tmp",
+        f"printf '%s\\n' 'nameserver {ADDRESS}' 'search {search}' 'options ndots:5' >{root}/etc/resolv.conf",
+        f"printf '%s\\n' '127.0.0.1 localhost' '{address} {hostname}' >{root}/etc/hosts",
+    ]
+    for target, judge in image.programs.items():
+        lines += [
+            f"mkdir -p {root}{Path(target).parent}",
+            f": >{root}{target}",
+            f"mount --bind {q(str(images.program(judge)))} {root}{target}",
+        ]
+    if read_only:
+        lines.append(f"mount -o remount,ro {root}")
+    for mount in sorted(mounts, key=lambda one: one.target):
+        lines.append(f"mount --rbind {q(str(mount.source))} {q(str(root) + mount.target)}")
+        if mount.read_only:
+            lines.append(f"mount -o remount,bind,ro {q(str(root) + mount.target)}")
+    environment = [f"{name}={value}" for name, value in variables.items()]
+    start = shlex.join(["exec", "chroot", str(root), "env", "-i", *environment, *_become(user), *command])
+    return "\n".join([*lines, f"hostname {q(hostname)}", start, ""])
+
+
+def _opened(image: images.Image) -> list[str]:
+    """Folders that others than root must be able to pass, since the programs lie below them here."""
+    places = [images.PYTHON, Path(os.path.realpath(images.PYTHON / "bin" / "python"))]
+    places += [images.program(judge).parent for judge in image.programs.values()]
+    found = {str(parent) for place in places for parent in place.parents if str(parent) != "/"}
+    return sorted(found)

@@ -1,0 +1,133 @@
+"""A rendered tree on a cluster of its own: applied as it is committed, with the Secrets that its SECRETS.md asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import plane as planes
+from . import sinks as sinkhouse
+from .kubelet import Kubelet, Pod
+from .node import Node
+
+_SECRET = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
+
+
+@dataclass
+class Stage:
+    """What a scenario speaks of: Pods, servers by name, what people were told."""
+
+    plane: planes.Plane
+    node: Node
+    kubelet: Kubelet
+    sinks: sinkhouse.Sinks
+    tree: Path
+
+    def pods(self, app: str) -> list[Pod]:
+        """The running Pods of an app."""
+        return [
+            pod
+            for pod in self.kubelet.pods.values()
+            if pod.manifest["metadata"].get("labels", {}).get("app") == app and not pod.ending.is_set()
+        ]
+
+    def await_(self, true: Callable[[], Any], seconds: float, what: str) -> Any:
+        """Until a change of the Pods makes it true, asked at least once a second. Raises AssertionError with the Pods' logs."""
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError):
+                found = true()
+                if found:
+                    return found
+            left = end - time.monotonic()
+            assert left > 0, f"{what}: not within {seconds} s\n{self.state()}"
+            with self.kubelet.changed:
+                self.kubelet.changed.wait(min(left, 1))
+
+    def await_ready(self, app: str, seconds: float = 90) -> list[Pod]:
+        """Its Pods, once there are some and all are ready."""
+        return list(
+            self.await_(
+                lambda: (found := self.pods(app)) and all(pod.ready for pod in found) and found,
+                seconds,
+                f"{app} is not ready",
+            )
+        )
+
+    def replace(self, pod: Pod, seconds: float = 60) -> Pod:
+        """Deletes a Pod, and returns the one that its controller makes instead once that is ready."""
+        app = pod.manifest["metadata"]["labels"]["app"]
+        self.plane.kubectl("delete", "pod", "-n", pod.namespace, pod.name, "--wait=false")
+        known = {one.uid for one in self.pods(app)}
+
+        def fresh() -> list[Pod]:
+            return [one for one in self.pods(app) if one.uid not in known and one.ready]
+
+        return next(iter(self.await_(fresh, seconds, f"{pod.name} is not replaced")))
+
+    def state(self) -> str:
+        """What each Pod that isn't ready has said last."""
+        return "\n".join(
+            f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
+            for pod in self.kubelet.pods.values()
+            if not pod.ready
+        )
+
+    def get(self, app: str, port: int, path: str, **query: str) -> bytes:
+        """What the first Pod of an app answers. Raises OSError."""
+        found = self.pods(app)
+        if not found:
+            raise OSError(f"{app} has no Pod")
+        words = f"?{urllib.parse.urlencode(query)}" if query else ""
+        with urllib.request.urlopen(f"http://{found[0].address}:{port}{path}{words}", timeout=10) as answer:
+            return bytes(answer.read())
+
+
+def secrets(tree: Path, values: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The Secrets of SECRETS.md; the value of a logical name, where none is given, is that name."""
+    found: dict[str, dict[str, str]] = {}
+    for name, key, logical in _SECRET.findall((tree / "SECRETS.md").read_text()):
+        found.setdefault(name, {})[key] = values.get(logical, logical)
+    return [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+        for name, data in found.items()
+    ]
+
+
+@contextlib.contextmanager
+def staged(
+    tree: Path,
+    values: Mapping[str, str],
+    *,
+    without: Container[str] = (),
+    namespaces: tuple[str, ...] = ("auralink", "auralink-agents"),
+) -> Iterator[Stage]:
+    """The tree, applied; gone with all it started at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="obsgen-live-", ignore_cleanup_errors=True) as folder,
+        contextlib.ExitStack() as stack,
+    ):
+        home = Path(folder)
+        home.chmod(0o755)
+        node = Node(home, sinkhouse.NAMES)
+        stack.callback(node.close)
+        sinks, trusted = stack.enter_context(sinkhouse.running(home))
+        plane = stack.enter_context(planes.running(home))
+        kubelet = Kubelet(plane, node, trusted, without)
+        stack.callback(kubelet.close)
+        for namespace in namespaces:
+            plane.kubectl("create", "namespace", namespace)
+            for secret in secrets(tree, values):
+                plane.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(secret))
+        plane.kubectl("apply", "--server-side", "-k", str(tree))
+        yield Stage(plane, node, kubelet, sinks, tree)
