@@ -49,5 +49,7 @@ def _paths(row: Row, plan: Plan) -> Iterator[tuple[str, Any]]:
 
 
 def _wrapped(row: Row, paths: Iterable[str]) -> tuple[str, ...]:
+    if not row.wraps:  # most: a thousand services have thousands of files, and each would look at all
+        return ()
     found = {path for path in paths for pattern in row.wraps if fnmatch(path, pattern)}
     return tuple(sorted(path for path in found if not path.endswith("_test.yaml")))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from .. import agent, promql, scrape, upstream
 from ..document import Path, did_you_mean
+from ..model import Declaration
 from ..query import QueryError
 from ..road import Declared
 from .finding import Fault, Finding
@@ -49,8 +50,8 @@ def unknown_metric(declared: Declared) -> Iterator[Finding]:
 
 def strange_metrics(declared: Declared, known: Known, tree: promql.Expr) -> Iterator[Fault]:
     """Metrics of an expression that nobody exports."""
-    for metric in sorted({name for name, _ in promql.metrics(tree)} - {""} - set(known)):
-        if not _foreign(declared, metric):
+    for metric in sorted({name for name, _ in promql.metrics(tree)} - {""}):
+        if metric not in known and not _foreign(declared, metric):
             yield Fault(f"no server, pack or declared service exports {metric!r}", _meant(metric, known), metric)
 
 
@@ -60,11 +61,15 @@ def _unscraped(declared: Declared, read: Iterable[tuple[str, frozenset[str]]]) -
     if not d.prometheus.deploy:
         return
     ours = scrape.servers(d)
-    theirs = {name for service in d.services.values() if service.metrics for name in service.metrics.exports}
-    for metric in sorted({name for name, _ in read} - theirs):
+    for metric in sorted({name for name, _ in read}):
         servers = upstream.exporters().get(metric, frozenset())
-        if servers and not servers & ours:
+        if servers and not servers & ours and not _exported(d, metric):
             yield metric, sorted(servers)
+
+
+def _exported(d: Declaration, metric: str) -> bool:
+    """Whether a declared service says that it exports this metric."""
+    return any(metric in service.metrics.exports for service in d.services.values() if service.metrics)
 
 
 # Runtimes of services, and exporters that a cluster brings: ours says nothing of them.
