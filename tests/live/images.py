@@ -20,16 +20,13 @@ class Image:
 
     programs: dict[str, str]  # path in the image → name of the judge
     entrypoint: tuple[str, ...] = ()
-    workdir: str = "/"
 
 
 IMAGES = {
-    "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",), "/prometheus"),
-    "docker.io/prom/alertmanager": Image(
-        {"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",), "/alertmanager"
-    ),
+    "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",)),
+    "docker.io/prom/alertmanager": Image({"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",)),
     "docker.io/library/redis": Image(
-        {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}, (), "/"
+        {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}
     ),
     "docker.io/oliver006/redis_exporter": Image({"/redis_exporter": "redis_exporter"}, ("/redis_exporter",)),
     "docker.io/grafana/loki": Image({"/usr/bin/loki": "loki"}, ("/usr/bin/loki",)),

@@ -81,13 +81,12 @@ class Container:
         namespace: str,
         read_only: bool,
         stdout: int,
-        host_network: bool = False,
     ) -> None:
         script = _script(
             image, command, variables, user, mounts, folder, hostname, namespace, network.address, read_only
         )
         (folder / "start.sh").write_text(script)
-        enter = [] if host_network else ["nsenter", f"--net=/proc/{network.holder.pid}/ns/net"]
+        enter = ["nsenter", f"--net=/proc/{network.holder.pid}/ns/net"]
         self.user, self.variables = user, variables
         self.process = subprocess.Popen(
             [

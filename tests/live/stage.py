@@ -17,8 +17,9 @@ import yaml
 
 from . import plane as planes
 from . import sinks as sinkhouse
-from .kubelet import Kubelet, Pod
+from .kubelet import Kubelet
 from .node import Node
+from .pod import Pod
 
 _SECRET = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
 

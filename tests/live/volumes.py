@@ -14,9 +14,7 @@ Object = dict[str, Any]
 Read = Callable[[str, str], Object | None]  # (kind, name) → the object in the Pod's namespace
 
 
-def lay_out(
-    volume: Object, folder: Path, group: int | None, read: Read, token: Callable[[Object], str], ca: str
-) -> None:
+def lay_out(volume: Object, folder: Path, group: int | None, read: Read, token: Callable[[Object], str]) -> None:
     """Makes or renews a ConfigMap, Secret or projected volume in `folder`. Raises LookupError for what isn't there."""
     files: dict[str, tuple[bytes, int]] = {}
     if "configMap" in volume:

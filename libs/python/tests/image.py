@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from servers import absent
 
 LIBS = Path(__file__).parents[2]
 DOCKERFILE = LIBS / "python" / "Dockerfile"
@@ -75,9 +75,9 @@ class Image:
 
     def __init__(self, root: Path) -> None:
         if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
-            pytest.skip("the image's steps need root and namespaces")
+            absent("no root or no namespaces here, so nothing shows what the image's steps make")
         if not (Path(sys.base_prefix) / "bin" / "pip").exists():
-            pytest.skip(f"the Python at {sys.base_prefix} has no pip of its own, as the image's has")
+            absent(f"the Python at {sys.base_prefix} has no pip of its own, as the image's has")
         self.root, (build, self.final) = root, stages()
         for name in ("tmp", "opt"):
             (root / name).mkdir(parents=True)

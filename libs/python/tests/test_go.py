@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import lines
 import pytest
+from servers import absent
 
 from auralink_shared.dlq import Conflict, DeadLetters, Record, Spool, Unknown
 from auralink_shared.dlq.spool import Spooled
@@ -38,9 +39,8 @@ PAYLOADS = [
 def go() -> str:
     found = shutil.which("go")
     if not found:
-        said = "Go is not here, so nothing was asked of its library"
-        (pytest.fail if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1" else pytest.skip)(said)
-    return str(found)
+        absent("Go is not here, so nothing was asked of its library")
+    return found
 
 
 @pytest.fixture(scope="session")

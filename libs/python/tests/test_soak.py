@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import absent
 
 from conftest import ROOT, server_program
 
@@ -38,10 +39,7 @@ def libs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def compiler() -> None:
     if not (shutil.which("cc") or shutil.which("gcc")):
-        said = "no C compiler is here, so no power was cut (Debian: gcc and libc6-dev)"
-        if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-            pytest.fail(said)
-        pytest.skip(said)
+        absent("no C compiler is here, so no power was cut (Debian: gcc and libc6-dev)")
 
 
 @pytest.mark.usefixtures("compiler", "libs")
