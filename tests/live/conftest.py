@@ -15,6 +15,7 @@ from . import images
 from .stage import Stage, staged
 
 CONFIG = Path(__file__).parent / "observability.yaml"
+SERVICES = Path(__file__).parent / "services.yaml"
 TOKEN = "operator-of-the-live-run"
 VALUES = {
     "slack-webhook": "https://hooks.slack.com/services/T0/B0/platform",
@@ -32,6 +33,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     subprocess.run([sys.executable, "-m", "obsgen", *words], check=True)
     without = () if os.environ.get("OBSGEN_LIVE") == "all" else images.UNREGISTERED
     with staged(tree, VALUES, without=without) as made:
-        for app in ("alertmanager", "prometheus", "dlq-redis", "redis-exporter", "dlq-api"):
+        made.plane.kubectl("apply", "--server-side", "-f", str(SERVICES))
+        for app in (
+            "alertmanager",
+            "prometheus",
+            "dlq-redis",
+            "redis-exporter",
+            "dlq-api",
+            "dashboard-service",
+            "ai-core-service",
+        ):
             made.await_ready(app)
         yield made
