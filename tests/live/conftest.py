@@ -18,6 +18,7 @@ from .stage import Stage, staged
 
 RUN = os.environ.get("OBSGEN_LIVE", "registries")
 TAKES = OF_A_RUN[RUN]
+SERVICES = results.HERE / "services.yaml"
 TOKEN = "operator-of-the-live-run"
 VALUES = {
     "slack-webhook": "https://hooks.slack.com/services/T0/B0/platform",
@@ -100,6 +101,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     stands.render("live", tree)
     without = () if "all" in TAKES else images.UNREGISTERED
     with staged(tree, VALUES, without=without) as made:
-        for app in ("alertmanager", "prometheus", "dlq-redis", "redis-exporter", "dlq-api"):
+        made.plane.kubectl("apply", "--server-side", "-f", str(SERVICES))
+        for app in (
+            "alertmanager",
+            "prometheus",
+            "dlq-redis",
+            "redis-exporter",
+            "dlq-api",
+            "dashboard-service",
+            "ai-core-service",
+        ):
             made.await_ready(app)
         yield made
