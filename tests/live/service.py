@@ -21,7 +21,7 @@ import prometheus_client
 from redis.exceptions import RedisError
 
 from auralink_shared import dlq
-from auralink_shared.logging import continue_trace, setup
+from auralink_shared.logging import continue_trace, setup, user_id_var
 from auralink_shared.logging.metrics import Collector as LogCollector
 
 NAME = os.environ["SERVICE"]
@@ -50,7 +50,7 @@ class Service:
 
     def log(
         self, level: str, message: str, count: int = 1, context: dict[str, Any] | None = None, through: str = "logger",
-        trace_id: str = "", error: str = "",
+        trace_id: str = "", user_id: str = "", error: str = "",
     ) -> None:  # fmt: skip
         """`count` lines; `{n}` in the message becomes 0, 1, … `through` stdlib: by a logger that knows nothing of us.
 
@@ -63,6 +63,7 @@ class Service:
             except RuntimeError as raised:
                 found = raised
         with continue_trace(f"00-{trace_id}-00f067aa0ba902b7-01" if trace_id else None):
+            user_id_var.set(user_id)
             for number in range(count):
                 text = message.replace("{n}", str(number))
                 if through == "stdlib":
