@@ -23,6 +23,7 @@ def told(stage: Stage, since: float) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.boots(*ALERTING)
 @pytest.mark.parametrize("app", ALERTING)
 def test_a_restarted_server_pages_nobody(stage: Stage, app: str) -> None:
     stage.await_ready(app)
