@@ -48,6 +48,8 @@ class Pod:
         self.running: dict[str, Container] = {}
         self.logs: dict[str, CriLog] = {}
         self.ending = threading.Event()
+        self.startable = threading.Event()  # cleared, what ended is not started again yet
+        self.startable.set()
         self.problem = ""
         self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._live, daemon=True)
@@ -212,6 +214,8 @@ class Pod:
         name, attempt, policy = container["name"], 0, self.spec.get("restartPolicy", "Always")
         state = self.states[name] = {"ready": False, "restarts": 0, "started": None, "exit": None}
         while not self.ending.is_set():
+            if not self.startable.wait(0.2):
+                continue
             try:
                 running = self._start(container, attempt)
             except LookupError as error:  # CreateContainerConfigError: tried again until it is there
