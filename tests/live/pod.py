@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes import client
 
 from . import images, probes, volumes
+from .crilog import CriLog
 from .node import ADDRESS, NAME
 from .plane import PORT
 from .sandbox import Container, Mount, Network, User
@@ -45,6 +46,7 @@ class Pod:
         self.network = Network(self.address, self.name)
         self.states: dict[str, Object] = {}
         self.running: dict[str, Container] = {}
+        self.logs: dict[str, CriLog] = {}
         self.ending = threading.Event()
         self.startable = threading.Event()  # cleared, what ended is not started again yet
         self.startable.set()
@@ -175,7 +177,7 @@ class Pod:
         log = self.kubelet.node.host / "var/log/pods" / f"{self.namespace}_{self.name}_{self.uid}" / container["name"]
         log.mkdir(parents=True, exist_ok=True)
         read_end, write_end = os.pipe()
-        threading.Thread(target=_log, args=(read_end, log / f"{attempt}.log"), daemon=True).start()
+        self.logs[container["name"]] = CriLog(log / f"{attempt}.log", read_end)
         try:
             return Container(
                 image, command, variables, self._user(container), self._mounts(container), self.network, folder,
@@ -329,13 +331,3 @@ _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\$")
 def _expanded(text: str, variables: dict[str, str]) -> str:
     """`$(NAME)` as Kubernetes expands it; unknown names stay."""
     return _VARIABLE.sub(lambda found: "$" if found[0] == "$$" else variables.get(found[1], found[0]), text)
-
-
-def _log(pipe: int, path: Path) -> None:
-    """Lines of a container in CRI's form, parts of over 16 KiB marked P, as containerd writes them."""
-    with os.fdopen(pipe, "rb") as lines, path.open("ab") as file:
-        while part := lines.readline(16384):
-            whole = part.endswith(b"\n")
-            stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z").encode()
-            file.write(b"%s stdout %s %s\n" % (stamp, b"F" if whole else b"P", part.rstrip(b"\n")))
-            file.flush()
