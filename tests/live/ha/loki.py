@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -36,10 +37,15 @@ def ask(pod: Pod, path: str, *, body: Any = None, method: str = "", seconds: flo
         raise OSError(str(error)) from error
 
 
-def push(pod: Pod, labels: dict[str, str], lines: list[tuple[int, str]]) -> None:
-    """Lines with their nanoseconds. Raises OSError where they aren't acknowledged."""
-    values = [[str(at), line] for at, line in lines]
-    ask(pod, "/loki/api/v1/push", body={"streams": [{"stream": labels, "values": values}]})
+def stamped(*lines: str) -> list[tuple[str, str]]:
+    """Lines of now, each of its own nanosecond."""
+    return [(str(time.time_ns() + number), line) for number, line in enumerate(lines)]
+
+
+def push(pod: Pod, values: list[tuple[str, str]], **labels: str) -> None:
+    """Stamped lines. Raises OSError where they aren't acknowledged."""
+    stream = {"app": "dashboard-service", "level": "INFO", "namespace": "auralink", **labels}
+    ask(pod, "/loki/api/v1/push", body={"streams": [{"stream": stream, "values": values}]})
 
 
 def lines(pod: Pod, query: str, since: float) -> Counter[str]:
@@ -70,8 +76,9 @@ def members(pod: Pod, ring: str = "/ring") -> Counter[str]:
 class Writer:
     """Pushes lines of their own, a few at a time, to the Pods in turn, again and again until one of them acknowledges: as an agent does."""
 
-    def __init__(self, pods: Callable[[], list[Pod]], labels: dict[str, str]) -> None:
-        self.pods, self.labels = pods, labels
+    def __init__(self, pods: Callable[[], list[Pod]]) -> None:
+        self.pods = pods
+        self.mark, self.since = uuid.uuid4().hex, time.time()
         self.acknowledged: list[str] = []
         self.at: list[float] = []  # monotonic seconds of each acknowledged batch
         self.failed = 0
@@ -98,11 +105,12 @@ class Writer:
     def _write(self) -> None:
         turns = itertools.count()
         while not self._ending.wait(PAUSE):
-            batch = [(time.time_ns() + one, f"line {len(self.acknowledged) + one}") for one in range(BATCH)]
+            batch = [f"{self.mark} {len(self.acknowledged) + one}" for one in range(BATCH)]
+            values = stamped(*batch)  # the same at each try
             while not self._ending.is_set():
                 pods = self.pods()
                 try:
-                    push(pods[next(turns) % len(pods)], self.labels, batch)
+                    push(pods[next(turns) % len(pods)], values)
                     break
                 except OSError:
                     self.failed += 1
@@ -110,17 +118,17 @@ class Writer:
             else:
                 return
             with self.changed:
-                self.acknowledged += [line for _, line in batch]
+                self.acknowledged += batch
                 self.at.append(time.monotonic())
                 self.changed.notify_all()
 
 
-def await_whole(stage: Stage, pod: Pod, writer: Writer, query: str, since: float) -> None:
+def await_whole(stage: Stage, pod: Pod, writer: Writer) -> None:
     """Until a Pod finds every line that was acknowledged up to now. Raises AssertionError where it finds one twice."""
     wanted = set(writer.acknowledged)
 
     def found() -> bool:
-        seen = lines(pod, query, since)
+        seen = lines(pod, f'{{app="dashboard-service"}} |= "{writer.mark}"', writer.since)
         twice = sorted(line for line, count in seen.items() if count > 1)
         assert not twice, f"{pod.name} finds lines twice: {twice[:5]}"
         return wanted <= seen.keys()

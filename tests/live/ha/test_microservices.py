@@ -40,12 +40,6 @@ def parts(stage: Stage) -> dict[str, list[Pod]]:
     return found
 
 
-def found(stage: Stage, writer: loki.Writer, query: str, since: float) -> None:
-    """Every line that was acknowledged so far, once, through each query-frontend that runs."""
-    for pod in parts_of(stage, "query-frontend"):
-        loki.await_whole(stage, pod, writer, query, since)
-
-
 def parts_of(stage: Stage, part: str) -> list[Pod]:
     """The ready Pods of one part."""
     return [
@@ -55,30 +49,34 @@ def parts_of(stage: Stage, part: str) -> list[Pod]:
     ]
 
 
+def whole(stage: Stage, writer: loki.Writer) -> None:
+    """Every line that was acknowledged so far is found once, through each query-frontend."""
+    for pod in parts_of(stage, "query-frontend"):
+        loki.await_whole(stage, pod, writer)
+
+
 @pytest.mark.boots("loki", profile="ha-parts")
 def test_the_parts_of_loki_take_lines_and_find_them(stage: Stage, kept: Kept) -> None:
-    made, since, query = parts(stage), time.time() - 1, '{app="dashboard-service"} |= "line"'
-    labels = {"app": "dashboard-service", "level": "INFO", "namespace": "auralink"}
-    with loki.Writer(lambda: parts_of(stage, "distributor"), labels) as writer:
+    made = parts(stage)
+    with loki.Writer(lambda: parts_of(stage, "distributor")) as writer:
         writer.more(100, 60)
-        found(stage, writer, query, since)
+        whole(stage, writer)
         for pod in made["ingester"]:
             loki.ask(pod, "/flush", method="POST")
         stage.await_(lambda: s3.chunks(stage.node.home), 60, "no chunk comes into the bucket")
-        found(stage, writer, query, since)
-        lost = [made[part][0] for part in ("compactor", "ingester", "query-scheduler")]
+        whole(stage, writer)
         with contextlib.ExitStack() as stack:
-            for pod in lost:
-                stack.enter_context(stage.killed(pod))
+            for part in ("compactor", "ingester", "query-scheduler"):
+                stack.enter_context(stage.killed(made[part][0]))
             writer.more(100, 60)
-            found(stage, writer, query, since)
+            whole(stage, writer)
         parts(stage)
         writer.more(100, 60)
-        found(stage, writer, query, since)
+        whole(stage, writer)
     how = (
         f"{sum(PARTS.values())} processes over S3; compactor, one ingester and one scheduler killed (SIGKILL) and back"
     )
-    kept.number("lines acknowledged by microservices, each found once", len(writer.acknowledged), "lines", how)
+    kept.number("lines acknowledged by the parts of Loki, each found once", len(writer.acknowledged), "lines", how)
 
 
 @pytest.mark.boots("loki", "alertmanager", profile="ha-parts")
@@ -86,14 +84,11 @@ def test_a_log_alert_goes_through_ruler_and_query_frontend(stage: Stage, kept: K
     parts(stage)
     began = time.monotonic()
     line = json.dumps({"message": "circuit breaker", "context": {"state": "open"}})
-    labels = {"app": "dashboard-service", "level": "WARN", "namespace": "auralink"}
-    loki.push(parts_of(stage, "distributor")[0], labels, [(time.time_ns(), line)])
+    loki.push(parts_of(stage, "distributor")[0], loki.stamped(line), level="WARN")
 
-    def told() -> list[str]:
-        return sorted(one.channel for one in stage.sinks.about("CircuitBreakerOpened", began) if not one.resolves)
+    def told() -> dict[str, float]:
+        about = stage.sinks.about("CircuitBreakerOpened", began)
+        return {one.channel: one.at - began for one in about if not one.resolves}
 
-    stage.sinks.await_(lambda: told() == ["mail", "slack"], 180, "nobody is told")
-    kept.alert(
-        "CircuitBreakerOpened", "a line of an open circuit breaker, by the ruler of microservices",
-        {one.channel: one.at - began for one in stage.sinks.about("CircuitBreakerOpened", began)}, {},
-    )  # fmt: skip
+    stage.sinks.await_(lambda: told().keys() == {"mail", "slack"}, 180, "nobody is told")
+    kept.alert("CircuitBreakerOpened", "a line of an open circuit breaker; ruler and query-frontend apart", told(), {})
