@@ -129,6 +129,11 @@ class Container:
         if pid:
             os.kill(pid, number)
 
+    def kill(self) -> None:
+        """SIGKILL for the program. The outer process alone would leave it behind: `--kill-child` ends where setpriv changes the user."""
+        self.send(signal.SIGKILL)
+        self.process.kill()
+
 
 def _become(user: User) -> list[str]:
     kept = ",".join(["-all", *(f"+{name.lower()}" for name in user.capabilities)])
