@@ -78,7 +78,9 @@ def _engine(text: str) -> Kind | None:
         named = promql.metrics(promql.parse(text))
     except QueryError:
         return None
-    return "prometheus" if any(":" in name or name in upstream.all_metrics() or "(" in text for name, _ in named) else None
+    return (
+        "prometheus" if any(":" in name or name in upstream.all_metrics() or "(" in text for name, _ in named) else None
+    )
 
 
 def boards(tree: Path) -> dict[str, Board]:
@@ -86,7 +88,9 @@ def boards(tree: Path) -> dict[str, Board]:
     return {path.stem: read(path.read_text()) for path in sorted((tree / "dashboards").glob("*.json"))}
 
 
-def of_board(uid: str, board: Board, seconds: int, chosen: Mapping[str, Sequence[str]], scrape: int) -> Iterator[Question]:
+def of_board(
+    uid: str, board: Board, seconds: int, chosen: Mapping[str, Sequence[str]], scrape: int
+) -> Iterator[Question]:
     """Its queries for a time range, as the browser and the two back ends fill them in; `scrape`: `timeInterval` of the data source.
 
     https://grafana.com/docs/grafana/latest/datasources/prometheus/template-variables/: $__rate_interval is the larger of $__interval
@@ -157,7 +161,9 @@ class Servers:
                 found[name] = self._values(variable["query"], known, chosen)
         return found
 
-    def _values(self, query: Any, known: Mapping[str, dict[str, Any]], chosen: Mapping[str, Sequence[str]]) -> list[str]:
+    def _values(
+        self, query: Any, known: Mapping[str, dict[str, Any]], chosen: Mapping[str, Sequence[str]]
+    ) -> list[str]:
         if "stream" in query:  # Loki's
             stream = filled(query["stream"], known, chosen=chosen)
             return list(self.get("loki", f"/label/{query['label']}/values", query=stream) or ())
