@@ -55,8 +55,8 @@ def level_template(levels: Iterable[str]) -> str:
 def streams(declaration: Declaration) -> int:
     """Streams at most: one for each service, level and value of another label, of which ten are assumed, and those of our own servers.
 
-    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level, and the only one of our servers' lines but of those of
-    the dead letters' admin API, which writes as a service does.
+    Pods are structured metadata, so replicas don't count. `UNKNOWN` is one more level, and the only one of our servers' lines, except
+    those of the dead letters' admin API, which writes as a service does.
     """
     labels = stored(declaration, "label")
     levels = len(declaration.logging.levels) + 1 if "level" in labels else 1
