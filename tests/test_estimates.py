@@ -53,5 +53,5 @@ def test_streams_are_services_times_levels_and_those_of_our_own_servers(fleet: P
     label = "logging: {levels: [INFO, ERROR], fields: {level: {store: label}}}\n"
     letters = "secrets: {redis: {secret: redis, key: password}}\ndlq: {redis: {password: {secret: redis}}}\n"
     assert streams(label) == 3 + 10  # one service; one level more: UNKNOWN
-    assert streams(label + "services: {other: {}}\n") == 2 * 3 + 10
+    assert streams(label + "services: {other: {team: all}}\n") == 2 * 3 + 10
     assert streams(label + letters) == 3 + 10 + 2  # the admin API's
