@@ -25,6 +25,9 @@ class Image:
 IMAGES = {
     "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",)),
     "docker.io/prom/alertmanager": Image({"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",)),
+    "quay.io/prometheus-operator/prometheus-config-reloader": Image(
+        {"/bin/prometheus-config-reloader": "prometheus-config-reloader"}, ("/bin/prometheus-config-reloader",)
+    ),
     "docker.io/library/redis": Image(
         {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}
     ),

@@ -1,0 +1,167 @@
+"""Every query of a rendered tree as a server gets it: of rules, of runbooks with their placeholders, of dashboards with their variables."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import yaml
+
+from obsgen import logql, promql, upstream
+from obsgen.dashboard_reader import Board, choices, filled, queries, read, variables
+from obsgen.query import QueryError
+
+PIXELS = 1000  # of a panel: Grafana asks for one point each
+Kind = Literal["prometheus", "loki"]
+
+
+class Question(NamedTuple):
+    """Who asks, whom, what; `seconds` back from now every `step`, or for now alone (0)."""
+
+    where: str
+    of: Kind
+    text: str
+    seconds: int = 0
+    step: int = 0
+
+
+def of_rules(tree: Path) -> Iterator[Question]:
+    """The expression of every alert and recording of both engines."""
+    kinds: tuple[tuple[Kind, str], ...] = ("prometheus", "monitoring/rules"), ("loki", "logging/rules")
+    for of, folder in kinds:
+        for path in sorted((tree / folder).glob("*.yaml")):
+            if not path.stem.endswith("_test"):
+                for group in yaml.safe_load(path.read_text())["groups"]:
+                    for rule in group["rules"]:
+                        yield Question(f"{path.stem}: {rule.get('alert') or rule['record']}", of, rule["expr"].strip())
+
+
+_FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
+_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
+
+
+def of_runbooks(tree: Path, words: Mapping[str, str]) -> Iterator[Question]:
+    """What a page has people type into Grafana: its blocks, the queries in its sentences, those behind its links.
+
+    `words` stand for the placeholders: `APP`, `QUEUE`, …
+    """
+    for path in sorted((tree / "runbooks").glob("*.md")):
+        text = path.read_text()
+        for _, language, body in _FENCE.findall(text):
+            if language in ("promql", "logql"):
+                yield Question(f"{path.stem}: block", "loki" if language == "logql" else "prometheus", body.strip())
+        for _, span in _SPAN.findall(_FENCE.sub("", text)):
+            said = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], span.strip())
+            if of := _engine(said):
+                yield Question(f"{path.stem}: {span.strip()}", of, said)
+        for url in re.findall(r"\]\((https?://[^)\s]+)\)", text):
+            for expr in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("g0.expr", ()):
+                yield Question(f"{path.stem}: link", "prometheus", expr)
+
+
+def _engine(text: str) -> Kind | None:
+    """Whose query a span of code is; None for one that is none: a word, a command, a key."""
+    if text.startswith("{") or re.search(r"\(\s*\{", text):
+        try:
+            logql.parse(text)
+        except QueryError:
+            return None
+        return "loki"
+    try:
+        named = promql.metrics(promql.parse(text))
+    except QueryError:
+        return None
+    return "prometheus" if any(":" in name or name in upstream.all_metrics() or "(" in text for name, _ in named) else None
+
+
+def boards(tree: Path) -> dict[str, Board]:
+    """The dashboards by their uid."""
+    return {path.stem: read(path.read_text()) for path in sorted((tree / "dashboards").glob("*.json"))}
+
+
+def of_board(uid: str, board: Board, seconds: int, chosen: Mapping[str, Sequence[str]], scrape: int) -> Iterator[Question]:
+    """Its queries for a time range, as the browser and the two back ends fill them in; `scrape`: `timeInterval` of the data source.
+
+    https://grafana.com/docs/grafana/latest/datasources/prometheus/template-variables/: $__rate_interval is the larger of $__interval
+    and the scrape interval together, and four scrape intervals. Loki's $__auto is the step of a range, the range of an instant.
+    """
+    interval = max(scrape, round(seconds / PIXELS))
+    for one in queries(board):
+        if one.where.startswith("variable "):  # asked before, for the choices
+            continue
+        own = {
+            "interval": interval,
+            "rate_interval": max(interval + scrape, 4 * scrape),
+            "range": seconds,
+            "auto": seconds if one.instant else interval,
+        }
+        text = filled(one.text, variables(board), own, chosen)
+        assert one.of in ("prometheus", "loki"), one
+        span = (0, 0) if one.instant else (seconds, interval)
+        yield Question(f"{uid}: {one.where}", "loki" if one.of == "loki" else "prometheus", text, *span)
+
+
+class Servers:
+    """The two that answer."""
+
+    def __init__(self, addresses: Mapping[Kind, str]) -> None:
+        """Kind → where it is asked: `http://HOST:PORT/api/v1`, Loki with `/loki` before `/api`."""
+        self.addresses = addresses
+
+    def get(self, of: Kind, path: str, **words: str | Sequence[str]) -> Any:
+        """`data` of its answer. Raises AssertionError with what it says instead."""
+        url = f"{self.addresses[of]}{path}?{urllib.parse.urlencode(words, doseq=True)}"
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return json.load(answer).get("data")
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{error.code} {error.read().decode()[:500]}") from None
+
+    def ask(self, question: Question) -> list[dict[str, Any]]:
+        """The series or streams that it finds. Raises AssertionError with the question where the server refuses it."""
+        now = time.time()
+        words = {"query": question.text}
+        if question.of == "loki":
+            words |= {"limit": "1000", "direction": "backward"}
+        logs = question.of == "loki" and not question.seconds and not logql.parse(question.text).is_metric
+        if question.seconds or logs:  # lines are asked for along a range always
+            path, step = "/query_range", max(1, question.step)
+            words |= {"start": f"{now - (question.seconds or 900)}", "end": f"{now}", "step": f"{step}"}
+        else:
+            path = "/query"
+            words |= {"time": f"{now}"}
+        try:
+            data = self.get(question.of, path, **words)
+        except AssertionError as error:
+            raise AssertionError(f"{question.where}: {question.text}: {error}") from None
+        found = data["result"]
+        return [{"value": found}] if data["resultType"] in ("scalar", "string") else list(found)
+
+    def choices(self, board: Board, chosen: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """What each variable of a board offers, asked of the servers where it is a query of theirs.
+
+        `chosen`: what is chosen already in variables that such a query names. Raises AssertionError for a sort of query that nobody here knows.
+        """
+        known, found = variables(board), {}
+        for name, variable in known.items():
+            if variable["type"] == "custom":
+                found[name] = choices(variable)
+            elif variable["type"] == "query":
+                found[name] = self._values(variable["query"], known, chosen)
+        return found
+
+    def _values(self, query: Any, known: Mapping[str, dict[str, Any]], chosen: Mapping[str, Sequence[str]]) -> list[str]:
+        if "stream" in query:  # Loki's
+            stream = filled(query["stream"], known, chosen=chosen)
+            return list(self.get("loki", f"/label/{query['label']}/values", query=stream) or ())
+        asked = re.fullmatch(r"label_values\((.*),\s*(\w+)\)", query["query"])
+        assert asked, f"{query}: nobody here knows how Grafana asks this"
+        matching = filled(asked[1], known, chosen=chosen)
+        return list(self.get("prometheus", f"/label/{asked[2]}/values", **{"match[]": matching}))
