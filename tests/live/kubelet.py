@@ -67,11 +67,11 @@ class Kubelet:
             self.changed.notify_all()
 
     def _events(self, ask: Callable[..., Any]) -> Iterator[tuple[str, Object]]:
-        plain = self.plane.core.api_client.sanitize_for_serialization
         while not self.closing.is_set():
             with contextlib.suppress(client.ApiException, OSError, http.client.HTTPException, Exception):
-                for event in watch.Watch().stream(ask, timeout_seconds=300):
-                    yield event["type"], plain(event["object"])
+                # plain objects: the library's own models refuse an EndpointSlice whose Service has no Pods (endpoints: null; 35.0)
+                for event in watch.Watch(return_type="object").stream(ask, timeout_seconds=300):
+                    yield event["type"], event["object"]
 
     def _follow_pods(self) -> None:
         for kind, found in self._events(self.plane.core.list_pod_for_all_namespaces):

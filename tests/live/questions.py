@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import promql_parser
 import yaml
 
-from obsgen import logql, promql, upstream
+from obsgen import logql, promql, promql_tree, upstream
 from obsgen.dashboard_reader import Board, choices, filled, queries, read, variables
 from obsgen.query import QueryError
 
@@ -23,13 +24,17 @@ Kind = Literal["prometheus", "loki"]
 
 
 class Question(NamedTuple):
-    """Who asks, whom, what; `seconds` back from now every `step`, or for now alone (0)."""
+    """Who asks, whom, what; `seconds` back from now every `step`, or for now alone (0).
+
+    `condition`: what an alert asks, which finds nothing unless it fires.
+    """
 
     where: str
     of: Kind
     text: str
     seconds: int = 0
     step: int = 0
+    condition: bool = False
 
 
 def of_rules(tree: Path) -> Iterator[Question]:
@@ -40,7 +45,8 @@ def of_rules(tree: Path) -> Iterator[Question]:
             if not path.stem.endswith("_test"):
                 for group in yaml.safe_load(path.read_text())["groups"]:
                     for rule in group["rules"]:
-                        yield Question(f"{path.stem}: {rule.get('alert') or rule['record']}", of, rule["expr"].strip())
+                        where = f"{path.stem}: {rule.get('alert') or rule['record']}"
+                        yield Question(where, of, rule["expr"].strip(), condition="alert" in rule)
 
 
 _FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
@@ -56,14 +62,19 @@ def of_runbooks(tree: Path, words: Mapping[str, str]) -> Iterator[Question]:
         text = path.read_text()
         for _, language, body in _FENCE.findall(text):
             if language in ("promql", "logql"):
-                yield Question(f"{path.stem}: block", "loki" if language == "logql" else "prometheus", body.strip())
+                yield _of_a_page(f"{path.stem}: block", "loki" if language == "logql" else "prometheus", body.strip())
         for _, span in _SPAN.findall(_FENCE.sub("", text)):
             said = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], span.strip())
             if of := _engine(said):
                 yield Question(f"{path.stem}: {span.strip()}", of, said)
         for url in re.findall(r"\]\((https?://[^)\s]+)\)", text):
             for expr in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("g0.expr", ()):
-                yield Question(f"{path.stem}: link", "prometheus", expr)
+                yield _of_a_page(f"{path.stem}: link", "prometheus", expr)
+
+
+def _of_a_page(where: str, of: Kind, text: str) -> Question:
+    read = logql.parse(text) if of == "loki" else promql.parse(text)
+    return Question(where, of, text, condition=read.has_comparison)
 
 
 def _engine(text: str) -> Kind | None:
@@ -165,3 +176,14 @@ class Servers:
         assert asked, f"{query}: nobody here knows how Grafana asks this"
         matching = filled(asked[1], known, chosen=chosen)
         return list(self.get("prometheus", f"/label/{asked[2]}/values", **{"match[]": matching}))
+
+
+def selectors(text: str) -> dict[str, tuple[str, tuple[promql.Matcher, ...]]]:
+    """Each selector of a PromQL query, as `/api/v1/series` takes it → its metric and what it asks of the labels."""
+    found = {}
+    for one in promql_tree.selectors(promql_parser.parse(text)):
+        metric, _ = promql_tree.metric(one)
+        asked = tuple(promql_tree.conditions(one))
+        words = "".join(f",{each.name}{each.op}{json.dumps(each.value)}" for each in asked)
+        found[f'{{__name__="{metric}"{words}}}'] = metric, asked
+    return found
