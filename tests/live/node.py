@@ -60,6 +60,7 @@ class Node:
             self.dns.send_signal(1)  # SIGHUP: all files anew
 
     def close(self) -> None:
-        """Stops DNS; the bridge ends with its namespace."""
+        """Stops DNS and takes the bridge away, so that the run may make another node."""
         self.dns.kill()
         self.dns.wait()
+        subprocess.run(["ip", "link", "delete", BRIDGE], check=True)

@@ -150,6 +150,7 @@ def running(home: Path) -> Iterator[tuple[Sinks, Path]]:
     finally:
         mail.stop()
         web.shutdown()
+        web.server_close()
 
 
 def _answer(channel: str, path: str, body: bytes) -> tuple[int, bytes]:
