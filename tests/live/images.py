@@ -41,7 +41,7 @@ IMAGES = {
     "docker.io/grafana/alloy": Image({"/bin/alloy": "alloy"}, ("/bin/alloy",)),
     # our own: the environment that runs these tests holds it
     "registry.example.com/auralink-dlq": Image({}),
-    "fixture": Image({}),
+    "fixture": Image({}, ("python3", str(Path(__file__).with_name("service.py")))),
 }
 UNREGISTERED = frozenset({"docker.io/grafana/loki", "docker.io/grafana/promtail", "docker.io/grafana/alloy"})
 """What CI never starts: no registry carries their programs."""

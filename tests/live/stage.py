@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import tempfile
 import time
@@ -92,6 +93,16 @@ class Stage:
         words = f"?{urllib.parse.urlencode(query)}" if query else ""
         with urllib.request.urlopen(f"http://{found[0].address}:{port}{path}{words}", timeout=10) as answer:
             return bytes(answer.read())
+
+    def order(self, app: str, order: str, **arguments: Any) -> Any:
+        """Has a fixture service do something (service.py, ORDERS); what it answers. Raises OSError."""
+        pod = self.pods(app)[0]
+        port = pod.spec["containers"][0]["ports"][0]["containerPort"]
+        request = urllib.request.Request(
+            f"http://{pod.address}:{port}/{order}", method="POST", data=json.dumps(arguments).encode()
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
 
 
 def secrets(tree: Path, values: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
@@ -11,10 +10,6 @@ from .sinks import Told
 from .stage import Stage
 
 ALERTING = ("alertmanager", "prometheus", "dlq-redis", "redis-exporter", "dlq-api")
-
-
-# Not there in this cluster: Loki and its agent unless OBSGEN_LIVE=all, the services never. That they are missed is right.
-ABSENT = ("ServiceDown",) if os.environ.get("OBSGEN_LIVE") == "all" else ("ServiceDown", "Loki", "LogAgent")
 
 
 def told(stage: Stage, since: float) -> list[tuple[str, str]]:
@@ -28,6 +23,7 @@ def told(stage: Stage, since: float) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.boots(*ALERTING)
 @pytest.mark.parametrize("app", ALERTING)
 def test_a_restarted_server_pages_nobody(stage: Stage, app: str) -> None:
     stage.await_ready(app)

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from typing import Any
 
+import pytest
 import redis
 
 from auralink_shared.dlq import DeadLetters, Record, RetryPolicy, handle
@@ -41,10 +42,12 @@ PLATFORM = [("mail", "oncall@auralink.example"), ("slack", "#auralink-alerts")]
 AI = [("mail", "oncall@auralink.example"), ("slack", "#auralink-ai")]
 
 
+@pytest.mark.boots("prometheus", "alertmanager")
 def test_the_heartbeat_leaves_the_cluster(stage: Stage) -> None:
     stage.sinks.await_(lambda: any(one.channel == "watchdog" for one in stage.sinks.told), 60, "no heartbeat")
 
 
+@pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "dlq-api", "redis-exporter")
 def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: Stage) -> None:
     began, queue = time.monotonic(), "agents:create"
     dead = letters(stage)
@@ -78,6 +81,7 @@ def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: S
     assert {"nina"} == {one["by"] for one in audit if one["what"] == "retry"}
 
 
+@pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "dlq-api")
 def test_many_dead_letters_a_second_are_told_in_chat_and_mail(stage: Stage) -> None:
     began, queue = time.monotonic(), "rooms:create"
     dead = letters(stage)
@@ -86,6 +90,7 @@ def test_many_dead_letters_a_second_are_told_in_chat_and_mail(stage: Stage) -> N
     stage.sinks.await_(lambda: channels(stage, "DLQHighVolume", began) == PLATFORM, 60, "nobody is told of the volume")
 
 
+@pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "redis-exporter")
 def test_a_redis_that_is_gone_pages_once_and_is_told_to_be_back(stage: Stage) -> None:
     began = time.monotonic()
     page = [("mail", "oncall@auralink.example"), ("pagerduty", "pagerduty-routing-key"), ("slack", "#auralink-alerts")]
