@@ -1,8 +1,9 @@
-"""The machine that all scenarios of this folder share: the tree of profile `compose`, up before the cluster of the others and gone when it comes."""
+"""The machine that all scenarios of this folder share: the tree of profile `compose`; it is gone when the cluster of the others comes."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,28 +14,32 @@ import pytest
 from ..conftest import CONFIG, VALUES
 from . import engine
 from .engine import Engine
-from .project import read
 
 ALERTING = ("alertmanager", "prometheus", "dlq-redis", "redis-exporter", "dlq-api", "dlq-cleanup")
 LOGS = ("loki", "alloy")
-NEVER = ("grafana",)  # no registry carries it, and there is none here
+SERVICES = ("dashboard-service", "ai-core-service", "silent", "stranger")
 
 
 @pytest.fixture(scope="package")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Up, and healthy; without OBSGEN_LIVE=all what no registry carries stays out."""
-    tree = rendered("compose", tmp_path_factory.mktemp("rendered"))
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tree of each profile, and beside them the services that their owners run."""
+    folder = tmp_path_factory.mktemp("machine")
+    for profile in ("compose", "compose-promtail"):
+        tree = folder / profile
+        words = ("render", "--config", str(CONFIG), "--profile", profile, "--out", str(tree))
+        subprocess.run([sys.executable, "-m", "obsgen", *words], check=True)
+        engine.secrets(tree, VALUES)
+    (folder / "services").mkdir()
+    shutil.copy(Path(__file__).with_name("services.yaml"), folder / "services" / "compose.yaml")
+    return folder
+
+
+@pytest.fixture(scope="package")
+def machine(trees: Path) -> Iterator[Engine]:
+    """Up, and healthy; without OBSGEN_LIVE=all what no registry carries stays out. Grafana always does: it is in no registry, and not here."""
     started = (*LOGS, *ALERTING) if os.environ.get("OBSGEN_LIVE") == "all" else ALERTING
     with engine.machine() as made:
-        made.up(tree / "compose.yaml", started)
-        made.await_healthy(*started)
+        made.up(trees / "compose" / "compose.yaml", started)
+        made.up(trees / "services" / "compose.yaml")
+        made.await_healthy(*started, *SERVICES)
         yield made
-
-
-def rendered(profile: str, folder: Path) -> Path:
-    """The tree of a profile, with the files of its SECRETS.md."""
-    tree = folder / profile
-    words = ("render", "--config", str(CONFIG), "--profile", profile, "--out", str(tree))
-    subprocess.run([sys.executable, "-m", "obsgen", *words], check=True)
-    engine.secrets(tree, VALUES)
-    return tree

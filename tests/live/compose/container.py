@@ -1,8 +1,8 @@
 """One container of a Compose service: what the file gives to it, its log as Docker keeps it, its health, its restarts, its end.
 
-Of the file it does: image, entrypoint, command, environment, user, capabilities, read-only root, init, binds, volumes, tmpfs, secrets,
-names on networks, published ports, healthcheck, depends_on, restart, stop_grace_period. Not done: limits of memory, the log's driver and its
-rotation.
+Of the file it does: image, entrypoint, command, environment, user, capabilities, read-only root, init, binds, volumes, tmpfs,
+secrets, names on networks, published ports, healthcheck, depends_on, restart, stop_grace_period. Not done: limits of memory, the log's
+driver and its rotation; what a container wrote outside its volumes is gone after a restart.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socketserver
 import socket
+import socketserver
 import tempfile
 import threading
 import time
@@ -38,30 +38,52 @@ class Engine:
         self.node, self.sinks, self.trusted = node, sinks, trusted
         self.socket = node.home / "docker.sock"
         self.containers: dict[str, Container] = {}
+        self.problems: dict[str, str] = {}
         self.changed = threading.Condition()
         self._stack = contextlib.ExitStack()
         self._published: set[int] = set()
         self._stack.enter_context(dockerd.listening(self.socket, lambda: [*self.containers.values()]))
 
-    def up(self, file: Path, services: Collection[str] = (), seconds: float = 120) -> Project:
-        """`docker compose up`: all services of a file or some, each once what it depends on is as it asks. Raises AssertionError."""
+    def up(self, file: Path, services: Collection[str] = ()) -> Project:
+        """`docker compose up --detach`: services of a file (all), and what they depend on. Returns before they run: `await_healthy`."""
         project = projects.read(file)
         for service in _ordered(project, services or project.services):
-            for other, on in (project.services[service].get("depends_on") or {}).items():
-                self.await_(
-                    lambda other=other, on=on: self._is(other, on["condition"]), seconds, f"{service} waits for {other}"
-                )
-            self.containers[service] = container = Container(self, project, service)
-            for port in project.services[service].get("ports") or ():
-                self._publish(port["host_ip"], int(port["published"]), container.service, port["target"])
+            threading.Thread(target=self._begin, args=(project, service), daemon=True).start()
         return project
+
+    def _begin(self, project: Project, service: str) -> None:
+        """All at once, but for who waits for another."""
+        declared = project.services[service]
+        try:
+            for other, on in (declared.get("depends_on") or {}).items():
+                self.await_(
+                    lambda other=other, on=on: self._is(other, on["condition"]), 60, f"{service} waits for {other}"
+                )
+            self.containers[service] = Container(self, project, service)
+            for port in declared.get("ports") or ():
+                self._publish(port["host_ip"], int(port["published"]), service, port["target"])
+        except Exception as error:
+            self.problems[service] = f"{type(error).__name__}: {error}"
+        self.notify()
+
+    def remove(self, service: str) -> None:
+        """`docker compose rm --stop`."""
+        self.containers[service].stop()
+        self.containers.pop(service).remove()
 
     def recreate(self, service: str) -> None:
         """`docker compose up --force-recreate`: stopped, and a new container in its place."""
-        old = self.containers[service]
-        old.stop()
-        old.remove()
-        self.containers[service] = Container(self, old.project, service)
+        project = self.containers[service].project
+        self.remove(service)
+        self.containers[service] = Container(self, project, service)
+
+    def exec(self, service: str, *command: str, seconds: float = 30) -> str:
+        """`docker compose exec -T`: what the command prints. Raises AssertionError with its words where it fails."""
+        running = self.containers[service].running
+        assert running, f"{service} does not run"
+        ended = running.run(command, seconds)
+        assert ended.returncode == 0, ended.stderr.decode()
+        return ended.stdout.decode()
 
     def await_healthy(self, *services: str, seconds: float = 90) -> None:
         """Until they run, and their healthchecks agree where they have some. Raises AssertionError with what they said."""
@@ -69,7 +91,10 @@ class Engine:
             self.await_(lambda one=one: self._is(one, "service_healthy"), seconds, f"{one} is not healthy")
 
     def _is(self, service: str, condition: str) -> bool:
-        one = self.containers[service]
+        assert service not in self.problems, self.problems[service]
+        one = self.containers.get(service)
+        if one is None:
+            return False
         if condition == "service_completed_successfully":
             return one.starts > 0 and one.running is None and one.finished[0] != "0" and one.exit == 0
         return one.running is not None and (condition == "service_started" or one.health in ("healthy", "none"))
