@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from . import images, stands
+from . import images, page, stands
 from . import kept as results
 from .kept import Kept
 from .scenarios import OF_A_RUN, PARTS, scenario
@@ -49,6 +49,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         one = scenario(item)
         if one.part not in TAKES:
             item.add_marker(pytest.mark.skip(reason=f"boots {', '.join(one.apps)}: OBSGEN_LIVE={one.part}"))
+        elif config.getoption("--record"):  # now: somebody may write while it runs
+            item.stash[_HASHES] = stands.hashes(one)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--record"):
+        page.main()
 
 
 @pytest.fixture
@@ -68,6 +75,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 _ENDED: pytest.StashKey[str] = pytest.StashKey()
+_HASHES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 
 def _record(item: pytest.Item, outcome: str) -> None:
@@ -81,7 +89,7 @@ def _record(item: pytest.Item, outcome: str) -> None:
         item.config.args_source == pytest.Config.ArgsSource.TESTPATHS
     )
     entry = results.result(
-        one, stands.hashes(one), told.told(), results.read(file), passed=outcome == "passed", run=RUN, whole=whole
+        one, item.stash[_HASHES], told.told(), results.read(file), passed=outcome == "passed", run=RUN, whole=whole
     )
     results.write(file, entry)
 

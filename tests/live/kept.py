@@ -49,15 +49,20 @@ def _seconds(told: Mapping[str, float]) -> dict[str, int]:
     return {channel: max(1, round(seconds)) for channel, seconds in sorted(told.items())}
 
 
-def path(one: Scenario) -> Path:
+def path(one: Scenario, folder: Path = FOLDER) -> Path:
     """Where a scenario's result is kept: `test_x[a-b]` is TEST `test_x.a-b`."""
     test = re.sub(r"[^\w.-]+", ".", one.test).strip(".")
-    return FOLDER / one.module / f"{test}.yaml"
+    return folder / one.module / f"{test}.yaml"
 
 
 def read(file: Path) -> Entry | None:
     """A kept result; None where there is none."""
     return yaml.safe_load(file.read_text()) if file.exists() else None
+
+
+def everything(folder: Path = FOLDER) -> list[Entry]:
+    """All kept results, by the path of their files."""
+    return [yaml.safe_load(file.read_text()) for file in sorted(folder.rglob("*.yaml"))]
 
 
 def result(

@@ -15,8 +15,14 @@ HERE = Path(__file__).parent
 UNREGISTERED = frozenset({"loki", "promtail", "alloy"})
 """Apps that CI never starts: no registry carries their programs."""
 PARTS = ("registries", "all", "ha", "objectives")
-OF_A_RUN = {"registries": {"registries"}, "all": {"registries", "all"}, "ha": {"ha"}, "objectives": {"objectives"}}
-"""What OBSGEN_LIVE=… runs."""
+OF_A_RUN = {
+    "registries": {"registries"},
+    "all": {"registries", "all"},
+    "ha": {"ha"},
+    "objectives": {"objectives"},
+    "every": set(PARTS),  # to look at, not to run
+}
+"""The parts that OBSGEN_LIVE=… takes."""
 
 
 @dataclass(frozen=True)
