@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..conftest import CONFIG, VALUES
+from .. import stands
+from ..conftest import RUN, VALUES
 from . import engine
 from .engine import Engine
 
@@ -26,8 +24,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("machine")
     for profile in ("compose", "compose-promtail"):
         tree = folder / profile
-        words = ("render", "--config", str(CONFIG), "--profile", profile, "--out", str(tree))
-        subprocess.run([sys.executable, "-m", "obsgen", *words], check=True)
+        stands.render(profile, tree)
         engine.secrets(tree, VALUES)
     (folder / "services").mkdir()
     shutil.copy(Path(__file__).with_name("services.yaml"), folder / "services" / "compose.yaml")
@@ -36,8 +33,8 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def machine(trees: Path) -> Iterator[Engine]:
-    """Up, and healthy; without OBSGEN_LIVE=all what no registry carries stays out. Grafana always does: it is in no registry, and not here."""
-    started = (*LOGS, *ALERTING) if os.environ.get("OBSGEN_LIVE") == "all" else ALERTING
+    """Up, and healthy; without OBSGEN_LIVE=all what no registry carries stays out. Grafana is not here at all."""
+    started = (*LOGS, *ALERTING) if RUN == "all" else ALERTING
     with engine.machine() as made:
         made.up(trees / "compose" / "compose.yaml", started)
         made.up(trees / "services" / "compose.yaml")

@@ -63,7 +63,7 @@ class Container:
         self.running: sandbox.Container | None = None
         self.starts, self.exit, self.finished = 0, 0, "0001-01-01T00:00:00Z"
         self.health = "starting" if self.declared.get("healthcheck") else "none"
-        self.said = b""  # by its last check
+        self.checked = b""  # what its last check said
         self.lines: list[tuple[int, str, bytes]] = []  # Unix nanoseconds, stream, line with its end
         self.wrote = threading.Condition()
         self._stopping = threading.Event()
@@ -166,9 +166,9 @@ class Container:
                 return
             try:
                 asked = running.run(check["test"][1:], seconds(check.get("timeout"), TIMEOUT))
-                good, self.said = asked.returncode == 0, asked.stdout + asked.stderr
+                good, self.checked = asked.returncode == 0, asked.stdout + asked.stderr
             except subprocess.TimeoutExpired:
-                good, self.said = False, b"timeout"
+                good, self.checked = False, b"timeout"
             failures = 0 if good or starting else failures + 1
             if good or failures >= int(check.get("retries") or RETRIES):
                 self.health = "healthy" if good else "unhealthy"
@@ -238,10 +238,14 @@ class Container:
                     self.lines.append((time.time_ns(), stream, line))
                     self.wrote.notify_all()
 
+    def said_so_far(self) -> bytes:
+        """All of its log."""
+        return b"".join(line for _, _, line in self.lines)
+
     def last(self) -> str:
         """What it said last, and its last check."""
         lines = b"".join(line for _, _, line in self.lines[-30:]).decode(errors="replace")
-        return f"{lines[-1500:]}\n{self.said.decode(errors='replace')[-300:]}"
+        return f"{lines[-1500:]}\n{self.checked.decode(errors='replace')[-300:]}"
 
 
 def stamp(at: int) -> str:
