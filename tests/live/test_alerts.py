@@ -33,6 +33,12 @@ BEAT = 5  # seconds: routing.heartbeat of profile live
 SEARCH = SERVICES.with_name("search-service.yaml")
 
 
+def number(stage: Stage, query: str) -> float | None:
+    """What Prometheus answers to a query with one result; None where there is none."""
+    found = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=query))["data"]["result"]
+    return float(found[0]["value"][1]) if found else None
+
+
 def scale(stage: Stage, workload: str, replicas: int) -> None:
     stage.plane.kubectl("scale", "-n", "auralink", workload, f"--replicas={replicas}")
 
@@ -111,9 +117,11 @@ def redis_as_a_cache(stage: Stage) -> Iterator[None]:
 
     with edited(stage, "dlq-redis-config", "redis.conf", cache):
         pod = stage.replace(stage.pods("dlq-redis")[0])
+        # its counters are seen at 0 first: what a counter is born with is no increase
+        stage.await_(lambda: number(stage, "redis_config_maxclients") == 60, 30, "the exporter does not see it")
         client = redis.Redis(host=pod.address, username="dlq", password="redis-password")
-        for number in range(800):
-            client.set(f"dlq:filler:{number}", b"x" * 10_000)
+        for count in range(800):
+            client.set(f"dlq:filler:{count}", b"x" * 10_000)
         callers = [socket.create_connection((pod.address, 6379)) for _ in range(80)]
         for caller in callers:
             caller.close()
@@ -370,10 +378,7 @@ def _seen(stage: Stage, alert: str, since: float) -> dict[str, float]:
 
 def cut_off(stage: Stage) -> Iterator[None]:
     def errors() -> float:
-        found = json.loads(
-            stage.get("prometheus", 9090, "/api/v1/query", query="sum(prometheus_notifications_errors_total)")
-        )
-        return float(found["data"]["result"][0]["value"][1])
+        return number(stage, "sum(prometheus_notifications_errors_total)") or 0
 
     pod, before = stage.pods("alertmanager")[0], errors()
     network = ["nsenter", f"--net=/proc/{pod.network.holder.pid}/ns/net", "ip", "link", "set", "eth0"]
