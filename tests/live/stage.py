@@ -10,7 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Stage:
     kubelet: Kubelet
     sinks: sinkhouse.Sinks
     tree: Path
+    began: float = field(default_factory=time.monotonic)
 
     def pods(self, app: str) -> list[Pod]:
         """The running Pods of an app."""
