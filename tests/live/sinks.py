@@ -71,6 +71,10 @@ class Sinks:
         """Messages that hold a word, the heartbeat's left out."""
         return [one for one in self.told if one.at >= since and one.channel != "watchdog" and word in one.text]
 
+    def channels(self, word: str, since: float, *, resolved: bool = False) -> list[tuple[str, str]]:
+        """Over which channel and to whom messages that hold a word came, in order of their names."""
+        return sorted((one.channel, one.to) for one in self.about(word, since) if one.resolves == resolved)
+
     def await_(self, true: Callable[[], bool], seconds: float, what: str) -> None:
         """Until something that arrives makes it true. Raises AssertionError that says what has arrived instead."""
         end = time.monotonic() + seconds
