@@ -87,6 +87,14 @@ class Sinks:
                 self.changed.wait(left)
 
 
+def believed(home: Path) -> tuple[trustme.CA, Path]:
+    """An authority, and the folder of certificates that believes it."""
+    authority, trusted = trustme.CA(), home / "trusted"
+    trusted.mkdir()
+    authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
+    return authority, trusted
+
+
 @contextmanager
 def running(authority: trustme.CA) -> Iterator[Sinks]:
     """The sinks on the node's address, with certificates of an authority that Pods believe."""

@@ -157,9 +157,7 @@ def staged(
         home.chmod(0o755)
         node = Node(home, sinkhouse.NAMES)
         stack.callback(node.close)
-        authority, trusted = trustme.CA(), home / "trusted"
-        trusted.mkdir()
-        authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
+        authority, trusted = sinkhouse.believed(home)
         sinks = stack.enter_context(sinkhouse.running(authority))
         for one in neighbours:
             node.neighbour(one.address, one.names)
