@@ -305,7 +305,7 @@ class Pod:
         """At once."""
         self.ending.set()
         for running in self.running.values():
-            running.process.kill()
+            running.kill()
             running.process.wait()
         self.network.close()
 

@@ -93,7 +93,7 @@ class Stage:
         pod.startable.clear()
         try:
             for running in pod.running.values():
-                running.process.kill()
+                running.kill()
             self.await_(lambda: not pod.ready, 10, f"{pod.name} is not killed")
             yield
         finally:
