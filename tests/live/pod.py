@@ -299,8 +299,7 @@ class Pod:
         """At once."""
         self.ending.set()
         for running in self.running.values():
-            running.process.kill()
-            running.process.wait()
+            running.kill()
         self.network.close()
 
     @property

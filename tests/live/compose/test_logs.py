@@ -105,6 +105,8 @@ def talk(machine: Engine, word: str) -> None:
         order(machine, service, "log", level="WARNING", message=f"{word} of a library", through="stdlib")
         order(machine, service, "log", level="ERROR", message=f"{word} fails", error="no answer")
         order(machine, service, "log", level="DEBUG", message=word + LONG)
+        one, last = machine.containers[service], (word + LONG).encode()
+        machine.await_(lambda one=one, last=last: last in one.said_so_far(), 30, f"{service} has not written")
 
 
 @pytest.mark.boots("loki", "alloy", profile="compose")
@@ -121,20 +123,20 @@ def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: 
 def test_restarts_of_agent_loki_and_service_lose_no_line_and_ship_none_twice(
     machine: Engine, agent: str, kept: Kept
 ) -> None:
-    talk(machine, "before")
+    talk(machine, f"{agent}: before")
     machine.containers[agent].stop()
-    talk(machine, "while the agent is away")
+    talk(machine, f"{agent}: while the agent is away")
     machine.containers[agent].start()
     await_lines(machine)
     machine.containers["loki"].stop()
-    talk(machine, "while Loki is away")
+    talk(machine, f"{agent}: while Loki is away")
     machine.containers["loki"].start()
     machine.await_healthy("loki")
     await_lines(machine)
     machine.containers["ai-core-service"].stop()
     machine.containers["ai-core-service"].start()
     machine.await_(lambda: order(machine, "ai-core-service", "beat", beats=True) is None, 30, "the service is not back")
-    talk(machine, "after a restart of the service")
+    talk(machine, f"{agent}: after a restart of the service")
     await_lines(machine)
     told = sum(len(machine.containers[service].lines) for service in TALKERS)
     what = f"lines lost or twice through {agent} from Docker, over restarts of agent, Loki and service"
