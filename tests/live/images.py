@@ -26,6 +26,9 @@ class Image:
 
 
 IMAGES = {
+    "quay.io/prometheus-operator/prometheus-config-reloader": Image(
+        {"/bin/prometheus-config-reloader": "prometheus-config-reloader"}, ("/bin/prometheus-config-reloader",)
+    ),
     "docker.io/prom/prometheus": Image(
         {"/bin/prometheus": "prometheus", "/bin/promtool": "promtool"}, ("/bin/prometheus",), {"/prometheus": 65534}
     ),

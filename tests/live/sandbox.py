@@ -126,17 +126,16 @@ class Container:
             [*inside, *_become(self.user), *command], env=dict(self.variables), capture_output=True, timeout=seconds
         )
 
-    def kill(self) -> None:
-        """At once. Its process 1 takes all others along; killing the outer one does not reach it, since its user is another (prctl(2))."""
-        self.send(signal.SIGKILL)
-        self.process.kill()
-        self.process.wait()
-
     def send(self, number: signal.Signals) -> None:
         """A signal to the program."""
         pid = self.pid
         if pid:
             os.kill(pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL for the program. The outer process alone would leave it behind: `--kill-child` ends where setpriv changes the user."""
+        self.send(signal.SIGKILL)
+        self.process.kill()
 
 
 def _become(user: User) -> list[str]:
