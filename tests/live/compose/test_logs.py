@@ -32,7 +32,13 @@ LONG = "x" * 40_000  # characters, which Docker tells in three frames
 Line = tuple[int, str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]]  # nanoseconds, line, labels, metadata
 
 
-@pytest.fixture(params=("alloy", "promtail"))
+@pytest.fixture(
+    scope="module",
+    params=(
+        pytest.param("alloy", marks=pytest.mark.boots("loki", "alloy", profile="compose")),
+        pytest.param("promtail", marks=pytest.mark.boots("loki", "promtail", profile="compose-promtail")),
+    ),
+)
 def agent(request: pytest.FixtureRequest, machine: Engine, trees: Path) -> Iterator[str]:
     """The agent that runs: the tree's own, or for a while that of the other profile in its place, as a machine is moved."""
     name = str(request.param)
@@ -109,7 +115,6 @@ def talk(machine: Engine, word: str) -> None:
         machine.await_(lambda one=one, last=last: last in one.said_so_far(), 30, f"{service} has not written")
 
 
-@pytest.mark.boots("loki", "alloy", profile="compose")
 def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: Engine, agent: str) -> None:
     talk(machine, f"by {agent}")
     for service in ("silent", "stranger"):
@@ -119,7 +124,6 @@ def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: 
     assert b"by " + agent.encode() in machine.containers["dashboard-service"].said_so_far()
 
 
-@pytest.mark.boots("loki", "alloy", profile="compose")
 def test_restarts_of_agent_loki_and_service_lose_no_line_and_ship_none_twice(
     machine: Engine, agent: str, kept: Kept
 ) -> None:
