@@ -36,10 +36,10 @@ class Kubelet:
         self.pods: dict[tuple[str, str], Pod] = {}
         self.changed = threading.Condition()
         self.closing = threading.Event()
+        self.failure: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._follow_pods, daemon=True),
-            threading.Thread(target=self._follow_names, daemon=True),
-            threading.Thread(target=self._follow_configuration, daemon=True),
+            threading.Thread(target=self._keep, args=(follow,), daemon=True)
+            for follow in (self._follow_pods, self._follow_names, self._follow_configuration)
         ]
         for thread in self._threads:
             thread.start()
@@ -67,6 +67,13 @@ class Kubelet:
         """Wakes who waits for Pods to change."""
         with self.changed:
             self.changed.notify_all()
+
+    def _keep(self, follow: Callable[[], None]) -> None:
+        try:
+            follow()
+        except BaseException as error:  # who waits for Pods must hear of it
+            self.failure = error
+            self.notify()
 
     def _events(self, ask: Callable[..., Any]) -> Iterator[tuple[str, Object]]:
         """(kind, object) of all there are and of each change, as JSON: the library's classes refuse an EndpointSlice without endpoints."""
