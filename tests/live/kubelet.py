@@ -93,7 +93,7 @@ class Kubelet:
             if kind == "DELETED":
                 if pod and pod.uid == found["metadata"]["uid"]:
                     pod.end(0)
-                    del self.pods[key]
+                    self.pods.pop(key, None)  # its own end may have been first
                 continue
             if not found["spec"].get("nodeName"):
                 self._bind(*key)
