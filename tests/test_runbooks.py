@@ -260,3 +260,9 @@ def test_who_comes_next_is_the_graver_severity_and_then_the_default_team(tmp_pat
 )
 def test_an_objective_is_told_with_its_number(objective: dict[str, object], words: str) -> None:
     assert runbooks.promise(runbooks.Objective(**objective)) == words  # type: ignore[arg-type]
+
+
+def test_an_alert_on_redis_leads_to_redis_and_not_to_its_exporter_alone() -> None:
+    declared = load(ROOT / "observability.yaml", "prod")
+    text = pages((declared, texts(declared)))["RedisAofWriteFailing"]
+    assert fences(text, "logql") == ['{namespace="auralink", app=~"dlq-redis|redis-exporter"}']

@@ -96,7 +96,9 @@ def queries(board: Board) -> Iterator[Asked]:
         for target in _objects(panel.get("targets")):
             of = kind(target.get("datasource"), known) or kind(panel.get("datasource"), known)
             if isinstance(target.get("expr"), str):
-                instant = target.get("queryType") == "instant" or bool(target.get("instant") and not target.get("range"))
+                instant = target.get("queryType") == "instant" or bool(
+                    target.get("instant") and not target.get("range")
+                )
                 yield Asked(f"{where}, {target.get('refId')}", of, target["expr"], instant)
     for name, variable in known.items():
         if variable.get("type") == "query" and (text := _of_variable(variable)):

@@ -359,6 +359,8 @@ class _Writer:
             return tuple(sorted({service for service, _ in owners(self.d, alert.team_of).values()})), self.d.namespace
         named = re.findall(r'\bapp="([A-Za-z0-9_.-]+)"', question)
         app = next((one for one in (*named, *self._exporters(question)) if one in self.targets), None)
+        if app == "redis-exporter" and self.d.dlq and self.d.dlq.redis.deploy:
+            return ("dlq-redis", app), self.targets[app]  # it only says how Redis is
         return ((app,), self.targets[app]) if app else ((), self.d.namespace)
 
     def _exporters(self, question: str) -> Iterator[str]:

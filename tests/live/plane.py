@@ -26,11 +26,7 @@ class Plane:
         self.home = home
         self.kubeconfig = home / "kubeconfig"
         self.certificate = home / "certificates" / "apiserver.crt"
-        known = client.Configuration()
-        # it refuses what the server sends: an EndpointSlice of a Service without Pods has no endpoints (35.0)
-        known.client_side_validation = False
-        config.load_kube_config(str(self.kubeconfig), client_configuration=known)
-        client.Configuration.set_default(known)
+        config.load_kube_config(str(self.kubeconfig))
         self.core, self.apps, self.batch = client.CoreV1Api(), client.AppsV1Api(), client.BatchV1Api()
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:

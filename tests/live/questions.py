@@ -8,13 +8,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import promql_parser
 import yaml
 
-from obsgen import logql, promql, upstream
+from obsgen import logql, promql, promql_tree, upstream
 from obsgen.dashboard_reader import Board, choices, filled, queries, read, variables
 from obsgen.query import QueryError
 
@@ -23,13 +24,17 @@ Kind = Literal["prometheus", "loki"]
 
 
 class Question(NamedTuple):
-    """Who asks, whom, what; `seconds` back from now every `step`, or for now alone (0)."""
+    """Who asks, whom, what; `seconds` back from now every `step`, or for now alone (0).
+
+    `condition`: what an alert asks, which finds nothing unless it fires.
+    """
 
     where: str
     of: Kind
     text: str
     seconds: int = 0
     step: int = 0
+    condition: bool = False
 
 
 def of_rules(tree: Path) -> Iterator[Question]:
@@ -40,7 +45,14 @@ def of_rules(tree: Path) -> Iterator[Question]:
             if not path.stem.endswith("_test"):
                 for group in yaml.safe_load(path.read_text())["groups"]:
                     for rule in group["rules"]:
-                        yield Question(f"{path.stem}: {rule.get('alert') or rule['record']}", of, rule["expr"].strip())
+                        where = f"{path.stem}: {rule.get('alert') or rule['record']}"
+                        yield Question(where, of, rule["expr"].strip(), condition="alert" in rule)
+
+
+def records(tree: Path) -> dict[str, str]:
+    """What each recording rule for Prometheus records."""
+    found = (one for one in of_rules(tree) if one.of == "prometheus" and not one.condition)
+    return {one.where.partition(": ")[2]: one.text for one in found}
 
 
 _FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
@@ -48,37 +60,49 @@ _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 def of_runbooks(tree: Path, words: Mapping[str, str]) -> Iterator[Question]:
-    """What a page has people type into Grafana: its blocks, the queries in its sentences, those behind its links.
+    """What a page has people ask: its blocks, the queries in its sentences, those behind its links.
 
     `words` stand for the placeholders: `APP`, `QUEUE`, …
     """
+    metrics = {*upstream.all_metrics(), *records(tree)}
     for path in sorted((tree / "runbooks").glob("*.md")):
         text = path.read_text()
         for _, language, body in _FENCE.findall(text):
             if language in ("promql", "logql"):
-                yield Question(f"{path.stem}: block", "loki" if language == "logql" else "prometheus", body.strip())
+                yield _of_a_page(f"{path.stem}: block", "loki" if language == "logql" else "prometheus", body.strip())
         for _, span in _SPAN.findall(_FENCE.sub("", text)):
             said = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], span.strip())
-            if of := _engine(said):
-                yield Question(f"{path.stem}: {span.strip()}", of, said)
+            if of := _engine(said, metrics):
+                yield _of_a_page(f"{path.stem}: {span.strip()}", of, said)
         for url in re.findall(r"\]\((https?://[^)\s]+)\)", text):
-            for expr in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("g0.expr", ()):
-                yield Question(f"{path.stem}: link", "prometheus", expr)
+            for of, said in _linked(url):
+                yield _of_a_page(f"{path.stem}: link", of, said)
 
 
-def _engine(text: str) -> Kind | None:
+def _of_a_page(where: str, of: Kind, text: str) -> Question:
+    read = logql.parse(text) if of == "loki" else promql.parse(text)
+    return Question(where, of, text, condition=read.has_comparison)
+
+
+def _engine(text: str, metrics: Container[str]) -> Kind | None:
     """Whose query a span of code is; None for one that is none: a word, a command, a key."""
-    if text.startswith("{") or re.search(r"\(\s*\{", text):
-        try:
-            logql.parse(text)
-        except QueryError:
-            return None
-        return "loki"
     try:
+        if text.startswith("{") or re.search(r"\(\s*\{", text):
+            return "loki" if logql.parse(text) else None
         named = promql.metrics(promql.parse(text))
     except QueryError:
         return None
-    return "prometheus" if any(":" in name or name in upstream.all_metrics() or "(" in text for name, _ in named) else None
+    return "prometheus" if "(" in text or any(name in metrics for name, _ in named) else None
+
+
+def _linked(url: str) -> Iterator[tuple[Kind, str]]:
+    """What a link has Prometheus' graph or Grafana's Explore ask."""
+    words = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+    for expr in words.get("g0.expr", ()):
+        yield "prometheus", expr
+    for pane in words.get("panes", ()):
+        for query in (query for one in json.loads(pane).values() for query in one["queries"]):
+            yield query["datasource"]["type"], query["expr"]
 
 
 def boards(tree: Path) -> dict[str, Board]:
@@ -86,7 +110,9 @@ def boards(tree: Path) -> dict[str, Board]:
     return {path.stem: read(path.read_text()) for path in sorted((tree / "dashboards").glob("*.json"))}
 
 
-def of_board(uid: str, board: Board, seconds: int, chosen: Mapping[str, Sequence[str]], scrape: int) -> Iterator[Question]:
+def of_board(
+    uid: str, board: Board, seconds: int, chosen: Mapping[str, Sequence[str]], scrape: int
+) -> Iterator[Question]:
     """Its queries for a time range, as the browser and the two back ends fill them in; `scrape`: `timeInterval` of the data source.
 
     https://grafana.com/docs/grafana/latest/datasources/prometheus/template-variables/: $__rate_interval is the larger of $__interval
@@ -144,24 +170,31 @@ class Servers:
         found = data["result"]
         return [{"value": found}] if data["resultType"] in ("scalar", "string") else list(found)
 
-    def choices(self, board: Board, chosen: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """What each variable of a board offers, asked of the servers where it is a query of theirs.
-
-        `chosen`: what is chosen already in variables that such a query names. Raises AssertionError for a sort of query that nobody here knows.
+    def choices(self, board: Board) -> dict[str, list[str]]:
+        """What each variable of a board offers, asked of the server where it is a query, all others at All; without those of a server
+        that isn't here. Raises AssertionError for a sort of query that nobody here knows.
         """
         known, found = variables(board), {}
         for name, variable in known.items():
             if variable["type"] == "custom":
                 found[name] = choices(variable)
-            elif variable["type"] == "query":
-                found[name] = self._values(variable["query"], known, chosen)
+            elif variable["type"] == "query" and variable["datasource"]["type"] in self.addresses:
+                found[name] = self._values(variable["query"], known)
         return found
 
-    def _values(self, query: Any, known: Mapping[str, dict[str, Any]], chosen: Mapping[str, Sequence[str]]) -> list[str]:
+    def _values(self, query: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> list[str]:
         if "stream" in query:  # Loki's
-            stream = filled(query["stream"], known, chosen=chosen)
-            return list(self.get("loki", f"/label/{query['label']}/values", query=stream) or ())
+            return list(self.get("loki", f"/label/{query['label']}/values", query=filled(query["stream"], known)))
         asked = re.fullmatch(r"label_values\((.*),\s*(\w+)\)", query["query"])
         assert asked, f"{query}: nobody here knows how Grafana asks this"
-        matching = filled(asked[1], known, chosen=chosen)
-        return list(self.get("prometheus", f"/label/{asked[2]}/values", **{"match[]": matching}))
+        return list(self.get("prometheus", f"/label/{asked[2]}/values", **{"match[]": filled(asked[1], known)}))
+
+
+def selectors(text: str) -> dict[str, str]:
+    """Each selector of a PromQL query, as `/api/v1/series` takes it → its metric."""
+    found = {}
+    for one in promql_tree.selectors(promql_parser.parse(text)):
+        name, _ = promql_tree.metric(one)
+        conditions = "".join(f",{each.name}{each.op}{json.dumps(each.value)}" for each in promql_tree.conditions(one))
+        found[f'{{__name__="{name}"{conditions}}}'] = name
+    return found

@@ -120,18 +120,22 @@ def main() -> None:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if not service.beats or self.path not in ("/metrics", "/healthz"):
-                return self._answer(404 if service.beats else 503, b"")
-            text = prometheus_client.generate_latest(service.registry) if self.path == "/metrics" else b"ok"
-            self._answer(200, text, prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
+            if not service.beats:
+                self._answer(503, b"")
+            elif self.path == "/metrics":
+                text = prometheus_client.generate_latest(service.registry)
+                self._answer(200, text, prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
+            else:
+                self._answer(200 if self.path == "/healthz" else 404, b"")
 
         def do_POST(self) -> None:
             arguments = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
             name = self.path.lstrip("/")
-            if name not in ORDERS:
-                return self._answer(404, b"")
-            order: Callable[..., Any] = getattr(service, name)
-            self._answer(200, json.dumps(order(**arguments)).encode())
+            if name in ORDERS:
+                order: Callable[..., Any] = getattr(service, name)
+                self._answer(200, json.dumps(order(**arguments)).encode())
+            else:
+                self._answer(404, b"")
 
         def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
             self.send_response(status)

@@ -1,0 +1,343 @@
+"""What people and rules ask, asked of the servers: no error, and an answer where something happened.
+
+An empty answer is as well-formed as a full one, so each question must find something, or stand in one of the tables below with the reason
+why it rightly finds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from obsgen import logql, promql, upstream
+
+from . import exported
+from .kept import Kept
+from .questions import Question, Servers, boards, of_board, of_rules, of_runbooks, records, selectors
+from .stage import Stage
+
+METRICS = pytest.mark.boots(
+    "prometheus", "alertmanager", "dlq-redis", "redis-exporter", "dlq-api", "dashboards", "runbooks"
+)
+LOGS = pytest.mark.boots("loki", "promtail", "prometheus", "alertmanager", "dashboards", "runbooks")
+UNREGISTERED = {"loki", "promtail", "alloy"}
+"""Folders of upstream/ whose metrics are there with Loki and an agent only."""
+
+TRACE, USER = "4bf92f3577b34da6a3ce929d0e0e4736", "user_123"
+WORDS = {
+    "APP": "dashboard-service", "SERVICE": "dashboard-service", "OWNER": "dashboard-service", '"X"': '"dashboard-service"',
+    "QUEUE": "agents:create", "METRIC": "http_request_duration_seconds", 'trace_id="…"': f'trace_id="{TRACE}"',
+    'namespace="…"': 'namespace="auralink"',
+}  # fmt: skip
+"""What people type for the placeholders of the runbooks."""
+
+EMPTY: dict[str, str] = {}
+"""Question → why nothing is found, and that is right."""
+
+UNSEEN: dict[str, str] = {}
+"""Metric or selector that is read → why no series is there, and that is right."""
+
+
+def servers(stage: Stage) -> Servers:
+    """Where Grafana would ask."""
+    found = {"prometheus": f"http://{stage.pods('prometheus')[0].address}:9090/api/v1"}
+    if loki := stage.pods("loki"):
+        found["loki"] = f"http://{loki[0].address}:3100/loki/api/v1"
+    return Servers(found)
+
+
+def scrape_interval(tree: Path) -> int:
+    """What Grafana's data source says of Prometheus, in seconds."""
+    (said,) = re.findall(r"timeInterval: (\d+)s", (tree / "dashboards" / "grafana.yaml").read_text())
+    return int(said)
+
+
+def happen(stage: Stage) -> None:
+    """A minute in the life of the services."""
+    board, brain = "dashboard-service", "ai-core-service"
+    stage.order(board, "request", code="200", count=300, seconds=0.2)
+    stage.order(board, "request", code="500", count=3, seconds=1.5)
+    words = {"trace_id": TRACE, "user_id": USER}
+    stage.order(board, "log", level="INFO", message="Room created", context={"duration_ms": 45}, count=3, **words)
+    stage.order(board, "log", level="WARN", message="Slow room", context={"duration_ms": 2300}, **words)
+    letter = {"dlq_message_id": "01JB6V"}
+    stage.order(board, "log", level="ERROR", message="Operation moved to DLQ", context=letter, error="refused")
+    breaker = {"state": "open", "duration_ms": 3000}
+    stage.order(brain, "log", level="FATAL", message="Circuit Breaker to the LLM", context=breaker, error="no answer")
+    stage.order(brain, "give_up", queue="agents:create", count=2)
+
+
+def read_by(text: str, recorded: Mapping[str, str]) -> set[str]:
+    """Metrics that a question reads, also behind what is recorded."""
+    names = {name for name, _ in promql.metrics(promql.parse(text))}
+    return names.union(*(read_by(recorded[name], recorded) for name in names & recorded.keys()))
+
+
+def of_logs(question: Question, recorded: Mapping[str, str]) -> bool:
+    """Whether Loki or an agent has a part in the answer."""
+    if question.of == "loki":
+        return True
+    exporters = (upstream.exporters().get(name, frozenset()) for name in read_by(question.text, recorded))
+    return any(found & UNREGISTERED for found in exporters)
+
+
+def asked(tree: Path, *, logs: bool) -> Iterator[Question]:
+    """The questions of a tree; `logs`: those of Loki and about it and the agents, else the others."""
+    recorded = records(tree)
+    scrape = scrape_interval(tree)
+    found = [*of_rules(tree), *of_runbooks(tree, WORDS)]
+    found += [one for uid, board in boards(tree).items() for one in of_board(uid, board, 900, {}, scrape)]
+    return (one for one in dict.fromkeys(found) if of_logs(one, recorded) == logs)
+
+
+def answered(stage: Stage, *, logs: bool) -> int:
+    """How many questions were asked; all are answered, and those that must have found something."""
+    questions = list(asked(stage.tree, logs=logs))
+    asks = servers(stage)
+    left = questions
+
+    def none_left() -> bool:
+        nonlocal left
+        happen(stage)
+        left = [one for one in left if not asks.ask(one) and not one.condition and one.where not in EMPTY]
+        return not left
+
+    try:
+        stage.await_(none_left, 90, "questions without an answer")
+    except AssertionError as error:
+        raise AssertionError("\n".join([*(f"{one.where}: nothing: {one.text}" for one in left), str(error)])) from None
+    return len(questions)
+
+
+@METRICS
+def test_every_question_about_metrics_finds_what_happened(stage: Stage, kept: Kept) -> None:
+    number = answered(stage, logs=False)
+    kept.number("questions about metrics, answered", number, "", "dashboards, rules and runbooks, asked of Prometheus")
+
+
+@LOGS
+def test_every_question_about_logs_finds_what_happened(stage: Stage, kept: Kept) -> None:
+    number = answered(stage, logs=True)
+    kept.number(
+        "questions about logs, answered", number, "", "dashboards, rules and runbooks, asked of Loki and Prometheus"
+    )
+
+
+# What is chosen
+
+CHOSEN_BY = {"app": "app", "level": "level", "queue": "queue", "severity": "severity"}
+"""Variable → the label of the answer that shows it."""
+
+
+def choose(stage: Stage, of: str) -> int:
+    """Each variable of each dashboard set to one value, then to two; answers hold nothing else. How many questions that was."""
+    asks, scrape, asked = servers(stage), scrape_interval(stage.tree), 0
+    for uid, board in boards(stage.tree).items():
+        for name, offered in asks.choices(board).items():
+            assert offered, f"{uid}: {name} offers nothing"
+            for values in [*([one] for one in offered), *([offered[:2]] if len(offered) > 1 else [])]:
+                for question in of_board(uid, board, 3600, {name: values}, scrape):
+                    if question.of == of:
+                        asked += 1
+                        found = {
+                            one.get("metric", one.get("stream", {})).get(CHOSEN_BY[name]) for one in asks.ask(question)
+                        }
+                        if f"{CHOSEN_BY[name]}=~" in question.text:
+                            assert found <= {None, *values}, question
+    return asked
+
+
+@METRICS
+def test_a_choice_in_a_dashboard_leaves_other_metrics_out(stage: Stage) -> None:
+    happen(stage)
+    assert choose(stage, "prometheus") > 100
+
+
+@LOGS
+def test_a_choice_in_a_dashboard_leaves_other_lines_out(stage: Stage) -> None:
+    happen(stage)
+    assert choose(stage, "loki") > 100
+
+
+@METRICS
+@pytest.mark.parametrize("days", [1, 30])
+def test_long_time_ranges_are_answered(stage: Stage, days: int) -> None:
+    asks, scrape = servers(stage), scrape_interval(stage.tree)
+    for uid, board in boards(stage.tree).items():
+        for question in of_board(uid, board, days * 86400, {}, scrape):
+            if question.of in asks.addresses:
+                asks.ask(question)
+
+
+# What they read
+
+
+def series(stage: Stage, *, logs: bool) -> None:
+    """Each selector of each question finds series, or stands in UNSEEN; each label that is grouped by is on one of them."""
+    asks, recorded, missing = servers(stage), records(stage.tree), set()
+
+    def absent() -> bool:
+        missing.clear()
+        happen(stage)
+        for one in asked(stage.tree, logs=logs):
+            if one.of == "prometheus":
+                missing.update(_absent(asks, one, recorded))
+        return not missing
+
+    try:
+        stage.await_(absent, 60, "series that are not there")
+    except AssertionError:
+        raise AssertionError("\n".join(sorted(missing))) from None
+
+
+def _absent(asks: Servers, question: Question, recorded: Mapping[str, str]) -> Iterator[str]:
+    labels: set[str] = set()
+    for selector, metric in selectors(question.text).items():
+        found = asks.get("prometheus", "/series", start=f"{time.time() - 900}", **{"match[]": selector})
+        labels.update(*found)
+        if not found and metric not in UNSEEN and selector not in UNSEEN:
+            yield f"{question.where}: no series {selector}"
+    read = promql.parse(question.text)
+    if labels and not any(name in UNSEEN for name in read_by(question.text, recorded)):
+        for label in promql.grouping_labels(read) - labels - set(re.findall(r'"(\w+)"', question.text)):
+            yield f"{question.where}: no series has the label {label}: {question.text}"
+
+
+@METRICS
+def test_every_series_that_is_read_is_there(stage: Stage) -> None:
+    series(stage, logs=False)
+
+
+@LOGS
+def test_every_series_of_loki_and_its_agent_that_is_read_is_there(stage: Stage) -> None:
+    series(stage, logs=True)
+
+
+# The rules
+
+
+def loaded(stage: Stage, of: str, folder: str, asks: Callable[[], Any]) -> None:
+    """The groups of a folder of rules are those of the server, each rule evaluated without an error."""
+    rendered = {}
+    for path in (stage.tree / folder).glob("*.yaml"):
+        if not path.stem.endswith("_test"):
+            for group in yaml.safe_load(path.read_text())["groups"]:
+                rendered[group["name"]] = [rule.get("alert") or rule["record"] for rule in group["rules"]]
+
+    def healthy() -> bool:
+        groups = asks()["groups"]
+        assert {one["name"]: [rule["name"] for rule in one["rules"]] for one in groups} == rendered
+        return all(rule["health"] == "ok" for one in groups for rule in one["rules"])
+
+    stage.await_(healthy, 90, f"{of} does not evaluate its rules")
+
+
+@pytest.mark.boots("prometheus")
+def test_prometheus_evaluates_every_rule(stage: Stage) -> None:
+    asks = servers(stage)
+    loaded(stage, "Prometheus", "monitoring/rules", lambda: asks.get("prometheus", "/rules"))
+
+
+@pytest.mark.boots("loki")
+def test_loki_evaluates_every_rule(stage: Stage) -> None:
+    stage.await_ready("loki")
+    loaded(
+        stage, "Loki", "logging/rules", lambda: json.loads(stage.get("loki", 3100, "/prometheus/api/v1/rules"))["data"]
+    )
+
+
+# The plan's five queries
+
+
+def lines(stage: Stage, mark: str) -> dict[str, set[str]]:
+    """Writes lines that the five queries are for, and beside each some that look like them; panel → messages that it must find."""
+    board, brain = "dashboard-service", "ai-core-service"
+    user, trace = f"user_{mark}", f"{mark:0>32}"
+    expected: dict[str, set[str]] = {}
+
+    def write(app: str, level: str, what: str, *panels: str, **more: Any) -> None:
+        stage.order(app, "log", level=level, message=f"{mark} {what}", **more)
+        for panel in panels:
+            expected.setdefault(panel, set()).add(f"{mark} {what}")
+
+    write(board, "ERROR", "an error", "Error lines")
+    write(board, "FATAL", "the end", "Error lines")
+    write(board, "INFO", "says ERROR and isn't one")
+    write(brain, "ERROR", "an error of another service")
+    write(board, "INFO", "of the user", "Lines of one user", user_id=user)
+    write(board, "INFO", f"about {user}, by another", user_id=f"{user}4")
+    write(board, "INFO", "of the trace", "Lines of one trace", trace_id=trace)
+    write(brain, "INFO", "of the trace, too", "Lines of one trace", trace_id=trace)
+    write(board, "INFO", f"about {trace}", trace_id=f"{mark:1>32}")
+    write(board, "INFO", "took long", "Requests over a second", context={"duration_ms": 1000.5})
+    write(board, "INFO", "was quick", context={"duration_ms": 1000})
+    write(board, "INFO", "speaks of duration_ms only")
+    write(board, "INFO", "has no number", context={"duration_ms": "long"})
+    write(board, "INFO", "is deeper", context={"call": {"duration_ms": 5000}})
+    write(board, "WARN", "Circuit breaker to Redis", "Circuit breakers that opened", context={"state": "open"})
+    write(board, "WARN", "circuit breaker to Redis again", "Circuit breakers that opened", context={"state": "open"})
+    write(board, "WARN", "Circuit breaker closes", context={"state": "closed"})
+    write(board, "WARN", 'Circuit breaker says "state":"open"', context={"state": "half_open"})
+    write(board, "WARN", "the door", context={"state": "open"})
+    return expected
+
+
+@LOGS
+def test_the_five_queries_of_the_plan_find_exactly_their_lines(stage: Stage) -> None:
+    mark = secrets.token_hex(8)
+    expected = lines(stage, mark)
+    asks, board = servers(stage), boards(stage.tree)["auralink-service-logs"]
+    chosen = {"app": ["dashboard-service"], "user_id": [f"user_{mark}"], "trace_id": [f"{mark:0>32}"], "search": [mark]}
+    panels = {
+        one.where: one
+        for one in of_board("logs", board, 900, chosen, scrape_interval(stage.tree))
+        if not logql.parse(one.text).is_metric
+    }
+
+    def found(panel: str) -> set[str]:
+        streams = asks.ask(panels[f"logs: panel '{panel}', A"])
+        messages = (json.loads(line[1])["message"] for one in streams for line in one["values"] if mark in line[1])
+        return set(messages)
+
+    everything = stage.await_(lambda: len(all := found("Lines")) == 17 and all, 60, "the lines do not arrive")
+    assert everything >= expected["Error lines"]
+    assert {panel: found(panel) for panel in expected} == expected
+
+
+# What the servers export
+
+
+def known(stage: Stage, record: bool, *apps: str) -> None:
+    """The metrics of these apps are those of upstream/, with their types and labels; `record` writes them there first."""
+    targets = servers(stage).get("prometheus", "/targets", state="active")["activeTargets"]
+    for app in apps:
+        folder, prefixes = exported.SERVERS[app]
+        seen: dict[str, exported.Row] = {}
+        for address in (one["scrapeUrl"] for one in targets if one["labels"].get("app") == app):
+            seen |= exported.of_target(address, prefixes)
+        assert seen, f"{app} is no target"
+        if record:
+            exported.record(folder, seen, exported.program(folder))
+            upstream.metrics.cache_clear()
+            upstream._file.cache_clear()
+        assert exported.strange(folder, seen) == []
+
+
+@METRICS
+def test_what_the_servers_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
+    happen(stage)
+    known(stage, pytestconfig.getoption("--record"), "prometheus", "alertmanager", "redis-exporter", "dlq-api")
+
+
+@LOGS
+def test_what_loki_and_its_agent_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
+    happen(stage)
+    known(stage, pytestconfig.getoption("--record"), "loki", "promtail")
