@@ -111,7 +111,6 @@ def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(sta
             stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody stands in")
             beats(stage, 1)
         three(stage)
-        beats(stage, 1)
     ended = time.monotonic()
     stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
     beats(stage, 1)
@@ -148,3 +147,41 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
         ALERT, "the same, while the mail server refuses; killed after it had told the other channels, then mail is taken again",
         seconds(stage, began), seconds(stage, ended, over=True),
     )  # fmt: skip
+
+
+def loaded(pod: Pod) -> str:
+    """The hash of the configuration that an Alertmanager runs with. Raises OSError."""
+    with urllib.request.urlopen(f"http://{pod.address}:9093/metrics", timeout=10) as answer:
+        (line,) = [one for one in answer.read().decode().splitlines() if one.startswith("alertmanager_config_hash ")]
+    return line.split()[1]
+
+
+@pytest.mark.boots(*APPS, profile="ha")
+def test_a_changed_configuration_is_loaded_by_all_three_and_pages_nobody(stage: Stage, kept: Kept) -> None:
+    pods, began = three(stage), time.monotonic()
+    before = {loaded(pod) for pod in pods}
+    assert len(before) == 1
+    written = json.loads(stage.plane.kubectl("get", "-n", "auralink", "configmap/alertmanager-config", "-o", "json"))[
+        "data"
+    ]
+
+    def write(text: str) -> None:
+        patch = json.dumps({"data": {"alertmanager.yaml": text}})
+        stage.plane.kubectl("patch", "-n", "auralink", "configmap/alertmanager-config", "--type=merge", "-p", patch)
+
+    restarts = [pod.states["alertmanager"]["restarts"] for pod in pods]
+    write(written["alertmanager.yaml"] + "# a word more\n")
+    try:
+        stage.await_(
+            lambda: not before & {loaded(pod) for pod in pods}, 60, "a replica goes on with the old configuration"
+        )
+    finally:
+        write(written["alertmanager.yaml"])
+    stage.await_(lambda: {loaded(pod) for pod in pods} == before, 60, "a replica goes on with the other configuration")
+    beats(stage, 1)
+    assert [pod.states["alertmanager"]["restarts"] for pod in pods] == restarts
+    told = [
+        one.text[:200] for one in stage.sinks.told if one.at >= began and one.channel != "watchdog" and not one.resolves
+    ]
+    assert told == []
+    kept.benign("configuration of three Alertmanagers changed, loaded by the sidecar of each", 0)
