@@ -17,6 +17,9 @@ from . import redis_cluster
 
 ALERT = "RedisNotAppendOnly"
 PAGE = ["mail", "pagerduty", "slack"]
+LOADED = "alertmanager_config_hash"
+HEARD = "alertmanager_nflog_gossip_messages_propagated_total"
+"""Notifications of which a replica heard from another."""
 APPS = "alertmanager", "prometheus", "redis-exporter"
 
 
@@ -24,6 +27,13 @@ def ask(pod: Pod, path: str) -> list[dict]:
     """What an Alertmanager answers. Raises OSError."""
     with urllib.request.urlopen(f"http://{pod.address}:9093/api/v2{path}", timeout=10) as answer:
         return json.loads(answer.read())
+
+
+def metric(pod: Pod, name: str) -> float:
+    """A metric without labels. Raises OSError."""
+    with urllib.request.urlopen(f"http://{pod.address}:9093/metrics", timeout=10) as answer:
+        (line,) = [one for one in answer.read().decode().splitlines() if one.startswith(f"{name} ")]
+    return float(line.split()[1])
 
 
 def three(stage: Stage) -> list[Pod]:
@@ -127,10 +137,19 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
     stage: Stage, kept: Kept
 ) -> None:
     pods = three(stage)
+    beats(stage, 1)  # until the next one nothing but our alert is gossiped
     stage.sinks.refused.add("mail")
     try:
         with fault(stage) as began:
+            known(stage, pods)
+            before = [metric(pod, HEARD) for pod in pods[1:]]
             stage.sinks.await_(lambda: told(stage, began) == ["pagerduty", "slack"], 90, "nobody is paged")
+            # killed before the others have heard of it, it would be told twice: once at least is what is promised
+            stage.await_(
+                lambda: all(metric(pod, HEARD) >= had + 2 for pod, had in zip(pods[1:], before, strict=True)),
+                30,
+                "no gossip",
+            )
             with stage.killed(pods[0]):
                 stage.sinks.refused.clear()
                 stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody sends the mail")
@@ -149,17 +168,10 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
     )  # fmt: skip
 
 
-def loaded(pod: Pod) -> str:
-    """The hash of the configuration that an Alertmanager runs with. Raises OSError."""
-    with urllib.request.urlopen(f"http://{pod.address}:9093/metrics", timeout=10) as answer:
-        (line,) = [one for one in answer.read().decode().splitlines() if one.startswith("alertmanager_config_hash ")]
-    return line.split()[1]
-
-
 @pytest.mark.boots(*APPS, profile="ha")
 def test_a_changed_configuration_is_loaded_by_all_three_and_pages_nobody(stage: Stage, kept: Kept) -> None:
     pods, began = three(stage), time.monotonic()
-    before = {loaded(pod) for pod in pods}
+    before = {metric(pod, LOADED) for pod in pods}
     assert len(before) == 1
     written = json.loads(stage.plane.kubectl("get", "-n", "auralink", "configmap/alertmanager-config", "-o", "json"))[
         "data"
@@ -173,11 +185,15 @@ def test_a_changed_configuration_is_loaded_by_all_three_and_pages_nobody(stage: 
     write(written["alertmanager.yaml"] + "# a word more\n")
     try:
         stage.await_(
-            lambda: not before & {loaded(pod) for pod in pods}, 60, "a replica goes on with the old configuration"
+            lambda: not before & {metric(pod, LOADED) for pod in pods},
+            60,
+            "a replica goes on with the old configuration",
         )
     finally:
         write(written["alertmanager.yaml"])
-    stage.await_(lambda: {loaded(pod) for pod in pods} == before, 60, "a replica goes on with the other configuration")
+    stage.await_(
+        lambda: {metric(pod, LOADED) for pod in pods} == before, 60, "a replica goes on with the other configuration"
+    )
     beats(stage, 1)
     assert [pod.states["alertmanager"]["restarts"] for pod in pods] == restarts
     told = [

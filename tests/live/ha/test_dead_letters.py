@@ -40,6 +40,11 @@ def api(stage: Stage, method: str, path: str, body: Any = None) -> Any:
     return json.loads(text) if text else None
 
 
+def ready(stage: Stage) -> Any:
+    """What the admin API says of its Redis. Raises OSError."""
+    return json.loads(stage.get("dlq-api", 8080, "/readyz"))
+
+
 def taken(dead: DeadLetters, queue: str) -> list[int]:
     """What the consumer of a queue takes."""
     found = []
@@ -108,6 +113,7 @@ def test_letters_outlive_each_node_of_the_cluster(stage: Stage) -> None:
         return [one["depth"] for one in api(stage, "GET", "/queues")]
 
     stage.await_(lambda: depths() == [EACH] * len(QUEUES), 60, "the API does not find the letters again")
+    stage.await_(lambda: ready(stage)["durable"], 60, "the API does not find the nodes again")
     dead = letters(stage)
     for queue in QUEUES:
         for one in dead.list(queue, limit=500).letters:
