@@ -7,7 +7,7 @@ ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test live live-check tools verify grafana-check bench bench-runtime soak lint clean
+.PHONY: help render test live live-ha live-check tools verify grafana-check bench bench-runtime soak lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,10 @@ test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGE
 
 live: $(VENV)/.live ## Boot rendered trees on a real control plane and watch them (root, Linux; OBSGEN_LIVE=all: Loki and the agents too)
 	N=$(or $(N),1) tests/live/run $(ARGS)
+
+live-ha: $(VENV)/.live ## Boot several Lokis over S3, several Alertmanagers and a Redis Cluster, and lose some of them (root, Linux, Loki)
+	tools/install versitygw prometheus-config-reloader
+	OBSGEN_LIVE=ha N=$(or $(N),1) tests/live/run $(ARGS)
 
 live-check: $(VENV)/.live ## Ask whether the kept results of the live tests still hold (tests/live/kept)
 	$(VENV)/bin/python -m tests.live.check $(ARGS)

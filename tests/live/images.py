@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from obsgen.judging import tools
@@ -16,15 +16,25 @@ from obsgen.judging import tools
 
 @dataclass(frozen=True)
 class Image:
-    """Where its program stands inside, what the judge is called here, and what starts without a command."""
+    """Where its program stands inside, what the judge is called here, what starts without a command, and which folders are its user's."""
 
     programs: dict[str, str]  # path in the image → name of the judge
     entrypoint: tuple[str, ...] = ()
+    owned: dict[str, int] = field(
+        default_factory=dict
+    )  # folder → uid and gid; an engine gives an empty volume there to them
 
 
 IMAGES = {
-    "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",)),
-    "docker.io/prom/alertmanager": Image({"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",)),
+    "quay.io/prometheus-operator/prometheus-config-reloader": Image(
+        {"/bin/prometheus-config-reloader": "prometheus-config-reloader"}, ("/bin/prometheus-config-reloader",)
+    ),
+    "docker.io/prom/prometheus": Image(
+        {"/bin/prometheus": "prometheus", "/bin/promtool": "promtool"}, ("/bin/prometheus",), {"/prometheus": 65534}
+    ),
+    "docker.io/prom/alertmanager": Image(
+        {"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",), {"/alertmanager": 65534}
+    ),
     "docker.io/library/redis": Image(
         {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}
     ),

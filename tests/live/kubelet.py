@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import threading
 from collections.abc import Callable, Iterator
 from collections.abc import Container as Container_
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, watch
+from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from .node import DOMAIN, NAME, Node
 from .plane import Plane
@@ -67,11 +69,15 @@ class Kubelet:
             self.changed.notify_all()
 
     def _events(self, ask: Callable[..., Any]) -> Iterator[tuple[str, Object]]:
+        """(kind, object) of all there are and of each change, as JSON: the library's classes refuse an EndpointSlice without endpoints."""
         while not self.closing.is_set():
-            with contextlib.suppress(client.ApiException, OSError, http.client.HTTPException, Exception):
-                # plain objects: the library's own models refuse an EndpointSlice whose Service has no Pods (endpoints: null; 35.0)
-                for event in watch.Watch(return_type="object").stream(ask, timeout_seconds=300):
-                    yield event["type"], event["object"]
+            with contextlib.suppress(client.ApiException, OSError, http.client.HTTPException, HTTPError):
+                rest = b""
+                for part in ask(watch=True, timeout_seconds=300, _preload_content=False).stream():
+                    *events, rest = (rest + part).split(b"\n")
+                    for event in map(json.loads, events):
+                        if event["type"] != "ERROR":
+                            yield event["type"], event["object"]
 
     def _follow_pods(self) -> None:
         for kind, found in self._events(self.plane.core.list_pod_for_all_namespaces):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes import client
 
 from . import images, probes, volumes
+from .crilog import CriLog
 from .node import ADDRESS, NAME
 from .plane import PORT
 from .sandbox import Container, Mount, Network, User
@@ -45,7 +46,10 @@ class Pod:
         self.network = Network(self.address, self.name)
         self.states: dict[str, Object] = {}
         self.running: dict[str, Container] = {}
+        self.logs: dict[str, CriLog] = {}
         self.ending = threading.Event()
+        self.startable = threading.Event()  # cleared, what ended is not started again yet
+        self.startable.set()
         self.problem = ""
         self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._live, daemon=True)
@@ -173,7 +177,7 @@ class Pod:
         log = self.kubelet.node.host / "var/log/pods" / f"{self.namespace}_{self.name}_{self.uid}" / container["name"]
         log.mkdir(parents=True, exist_ok=True)
         read_end, write_end = os.pipe()
-        threading.Thread(target=_log, args=(read_end, log / f"{attempt}.log"), daemon=True).start()
+        self.logs[container["name"]] = CriLog(log / f"{attempt}.log", read_end)
         try:
             return Container(
                 image, command, variables, self._user(container), self._mounts(container), self.network, folder,
@@ -210,6 +214,8 @@ class Pod:
         name, attempt, policy = container["name"], 0, self.spec.get("restartPolicy", "Always")
         state = self.states[name] = {"ready": False, "restarts": 0, "started": None, "exit": None}
         while not self.ending.is_set():
+            if not self.startable.wait(0.2):
+                continue
             try:
                 running = self._start(container, attempt)
             except LookupError as error:  # CreateContainerConfigError: tried again until it is there
@@ -299,7 +305,7 @@ class Pod:
         """At once."""
         self.ending.set()
         for running in self.running.values():
-            running.process.kill()
+            running.kill()
             running.process.wait()
         self.network.close()
 
@@ -325,13 +331,3 @@ _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\$")
 def _expanded(text: str, variables: dict[str, str]) -> str:
     """`$(NAME)` as Kubernetes expands it; unknown names stay."""
     return _VARIABLE.sub(lambda found: "$" if found[0] == "$$" else variables.get(found[1], found[0]), text)
-
-
-def _log(pipe: int, path: Path) -> None:
-    """Lines of a container in CRI's form, parts of over 16 KiB marked P, as containerd writes them."""
-    with os.fdopen(pipe, "rb") as lines, path.open("ab") as file:
-        while part := lines.readline(16384):
-            whole = part.endswith(b"\n")
-            stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z").encode()
-            file.write(b"%s stdout %s %s\n" % (stamp, b"F" if whole else b"P", part.rstrip(b"\n")))
-            file.flush()

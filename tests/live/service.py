@@ -21,7 +21,7 @@ import prometheus_client
 from redis.exceptions import RedisError
 
 from auralink_shared import dlq
-from auralink_shared.logging import continue_trace, setup, user_id_var
+from auralink_shared.logging import continue_trace, request_id_var, setup, user_id_var
 from auralink_shared.logging.metrics import Collector as LogCollector
 
 NAME = os.environ["SERVICE"]
@@ -50,11 +50,12 @@ class Service:
 
     def log(
         self, level: str, message: str, count: int = 1, context: dict[str, Any] | None = None, through: str = "logger",
-        trace_id: str = "", user_id: str = "", error: str = "",
+        trace_id: str = "", user_id: str = "", request_id: str = "", error: str = "", first: int = 0, rate: float = 0,
     ) -> None:  # fmt: skip
-        """`count` lines; `{n}` in the message becomes 0, 1, … `through` stdlib: by a logger that knows nothing of us.
+        """`count` lines, each of a trace of its own where none is given; `{n}` in the message becomes `first`, `first` + 1, …
 
-        `error`: the line carries an exception of this text, with its stack.
+        `through` stdlib: by a logger that knows nothing of us; print: the message as it is. `error`: the line carries an exception of this
+        text, with its stack. `rate`: so many lines a second.
         """
         found = None
         if error:
@@ -62,16 +63,23 @@ class Service:
                 raise RuntimeError(error)
             except RuntimeError as raised:
                 found = raised
-        with continue_trace(f"00-{trace_id}-00f067aa0ba902b7-01" if trace_id else None):
-            user_id_var.set(user_id)
-            for number in range(count):
-                text = message.replace("{n}", str(number))
-                if through == "stdlib":
+        users = user_id_var.set(user_id), request_id_var.set(request_id)
+        begun = time.monotonic()
+        for number in range(first, first + count):
+            text = message.replace("{n}", str(number))
+            with continue_trace(f"00-{trace_id}-00f067aa0ba902b7-01" if trace_id else None):
+                if through == "print":
+                    print(text, flush=True)
+                elif through == "stdlib":
                     logging.getLogger("third.party").log(logging.getLevelName(level), text, exc_info=found)
                 elif level in ("WARN", "ERROR", "FATAL"):
                     getattr(self.logger, level.lower())(text, context=context, error=found)
                 else:
                     getattr(self.logger, level.lower())(text, context)
+            if rate:
+                time.sleep(max(0, begun + (number - first + 1) / rate - time.monotonic()))
+        user_id_var.reset(users[0])
+        request_id_var.reset(users[1])
 
     def request(self, code: str = "200", count: int = 1, seconds: float = 0.02) -> None:
         """Has answered `count` requests with `code`, each in so many seconds."""
@@ -103,7 +111,7 @@ class Service:
         self.beats = beats
 
 
-ORDERS = {"log": Service.log, "request": Service.request, "give_up": Service.give_up, "beat": Service.beat}
+ORDERS = ("log", "request", "give_up", "beat")
 
 
 def main() -> None:
@@ -122,8 +130,12 @@ def main() -> None:
 
         def do_POST(self) -> None:
             arguments = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-            order: Callable[..., Any] = ORDERS[self.path.lstrip("/")]
-            self._answer(200, json.dumps(order(service, **arguments)).encode())
+            name = self.path.lstrip("/")
+            if name in ORDERS:
+                order: Callable[..., Any] = getattr(service, name)
+                self._answer(200, json.dumps(order(**arguments)).encode())
+            else:
+                self._answer(404, b"")
 
         def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
             self.send_response(status)

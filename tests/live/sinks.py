@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import trustme
@@ -85,13 +84,9 @@ class Sinks:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[tuple[Sinks, Path]]:
-    """The sinks on the node's address, and the folder of certificates that believes them."""
-    sinks, authority = Sinks(), trustme.CA()
-    trusted = home / "trusted"
-    trusted.mkdir()
-    authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
-    certificate = authority.issue_cert(*NAMES)
+def running(authority: trustme.CA) -> Iterator[Sinks]:
+    """The sinks on the node's address, with certificates of an authority that Pods believe."""
+    sinks, certificate = Sinks(), authority.issue_cert(*NAMES)
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -146,10 +141,11 @@ def running(home: Path) -> Iterator[tuple[Sinks, Path]]:
     )
     mail.start()
     try:
-        yield sinks, trusted
+        yield sinks
     finally:
         mail.stop()
         web.shutdown()
+        web.server_close()
 
 
 def _answer(channel: str, path: str, body: bytes) -> tuple[int, bytes]:

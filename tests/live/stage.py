@@ -9,11 +9,12 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trustme
 import yaml
 
 from . import plane as planes
@@ -23,6 +24,15 @@ from .node import Node
 from .pod import Pod
 
 _SECRET = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A server outside the cluster: its address, its names in the world, and what serves there from a folder and an authority."""
+
+    address: str
+    names: tuple[str, ...]
+    serving: Callable[[Path, trustme.CA], contextlib.AbstractContextManager[Any]]
 
 
 @dataclass
@@ -77,6 +87,18 @@ class Stage:
 
         return next(iter(self.await_(fresh, seconds, f"{pod.name} is not replaced")))
 
+    @contextlib.contextmanager
+    def killed(self, pod: Pod) -> Iterator[None]:
+        """Its programs get SIGKILL, and are started again only at the end of the `with`: a machine that was lost for a while."""
+        pod.startable.clear()
+        try:
+            for running in pod.running.values():
+                running.kill()
+            self.await_(lambda: not pod.ready, 10, f"{pod.name} is not killed")
+            yield
+        finally:
+            pod.startable.set()
+
     def state(self) -> str:
         """What each Pod that isn't ready has said last."""
         return "\n".join(
@@ -123,6 +145,7 @@ def staged(
     *,
     without: Container[str] = (),
     namespaces: tuple[str, ...] = ("auralink", "auralink-agents"),
+    neighbours: Sequence[Neighbour] = (),
 ) -> Iterator[Stage]:
     """The tree, applied; gone with all it started at the end."""
     with (
@@ -133,7 +156,13 @@ def staged(
         home.chmod(0o755)
         node = Node(home, sinkhouse.NAMES)
         stack.callback(node.close)
-        sinks, trusted = stack.enter_context(sinkhouse.running(home))
+        authority, trusted = trustme.CA(), home / "trusted"
+        trusted.mkdir()
+        authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
+        sinks = stack.enter_context(sinkhouse.running(authority))
+        for one in neighbours:
+            node.neighbour(one.address, one.names)
+            stack.enter_context(one.serving(home, authority))
         plane = stack.enter_context(planes.running(home))
         kubelet = Kubelet(plane, node, trusted, without)
         stack.callback(kubelet.close)

@@ -160,6 +160,8 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
             for path in folder.rglob("*")
             if path.is_file() and path.suffix != ".pyc"
         }
+    if "service.go" in module.read_text():
+        found |= set((ROOT / "libs/go/logging").rglob("*.go")) | set((ROOT / "libs/go/internal").rglob("*.go"))
     return found
 
 

@@ -1,0 +1,392 @@
+"""Log lines on their way: a logger, the container's log on the node, the agent, Loki, a query.
+
+Each scenario runs with Promtail, then, on the same node and after a move as docs/how-to/move-to-alloy.md has it, with Alloy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from obsgen import agent as agents
+from obsgen.model import Declaration
+from obsgen.road import load
+
+from . import stands
+from .kept import Kept
+from .lines import Line, counter, lines, streams
+from .stage import Stage
+
+GO = "search-service-go"
+WRITERS = ("ai-core-service", GO)
+"""Apps that write on order: Python's logger, Go's."""
+PORTS = {"promtail": 3101, "alloy": 12345}
+
+WITH_PROMTAIL = pytest.param("promtail", marks=pytest.mark.boots("loki", "promtail"))
+WITH_ALLOY = pytest.param("alloy", marks=pytest.mark.boots("loki", "alloy", profile="live-alloy"))
+with_each_agent = pytest.mark.parametrize("agent", [WITH_PROMTAIL, WITH_ALLOY], indirect=True)
+with_promtail = pytest.mark.parametrize("agent", [WITH_PROMTAIL], indirect=True)
+with_alloy = pytest.mark.parametrize("agent", [WITH_ALLOY], indirect=True)
+
+
+# Who writes, and who ships
+
+
+@dataclass
+class Written:
+    """Lines `MARK 0`, `MARK 1`, … of each writer, so many so far."""
+
+    mark: str
+    since: float
+    count: dict[str, int]
+
+
+@contextlib.contextmanager
+def writing(stage: Stage) -> Iterator[Written]:
+    """Each writer writes 50 numbered lines a second until the end of the `with`."""
+    written, over = Written(f"numbered {uuid.uuid4().hex}", time.time(), dict.fromkeys(WRITERS, 0)), threading.Event()
+
+    def write(app: str) -> None:
+        while not over.is_set():
+            first = written.count[app]
+            stage.order(app, "log", level="INFO", message=f"{written.mark} {{n}}", first=first, count=50, rate=50)
+            written.count[app] += 50
+
+    threads = [threading.Thread(target=write, args=(app,)) for app in WRITERS]
+    for thread in threads:
+        thread.start()
+    try:
+        yield written
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def arrived(stage: Stage, written: Written, seconds: float = 30) -> dict[str, list[int]]:
+    """The numbers that Loki has of each writer, in the order of their time, once it has the last ones or `seconds` are over."""
+
+    def found(app: str) -> list[int]:
+        text = lines(stage, f'{{app="{name(stage, app)}"}} |= `{written.mark}`', written.since - 1)
+        return [int(json.loads(line.text)["message"].rpartition(" ")[2]) for line in text]
+
+    with contextlib.suppress(AssertionError):
+        stage.await_(lambda: all(len(found(app)) >= count for app, count in written.count.items()), seconds, "lines")
+    return {app: found(app) for app in written.count}
+
+
+def name(stage: Stage, app: str) -> str:
+    """The label `app` that lines of these Pods have."""
+    return str(stage.pods(app)[0].manifest["metadata"]["labels"].get("app.kubernetes.io/name", app))
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The agent that runs, and what was written while it took over."""
+
+    app: str
+    moved: Written | None = None
+
+
+@pytest.fixture(scope="module")
+def writers(stage: Stage) -> Iterator[None]:
+    """The Pods of logs.yaml, with the program in Go just built."""
+    program = stage.node.host / "opt/fixture/service"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.parent.chmod(0o755)
+    folder = Path(__file__).parent
+    subprocess.run(
+        ["go", "build", "-o", str(program), str(folder / "service.go")], cwd=stands.ROOT / "libs/go", check=True
+    )
+    manifest = str(folder / "logs.yaml")
+    stage.plane.kubectl("apply", "--server-side", "-f", manifest)
+    for app in (*WRITERS, "quiet-for-days"):
+        stage.await_ready(app)
+    stage.await_ready("loki", 180)
+    yield
+    stage.plane.kubectl("delete", "-f", manifest, "--wait=false", "--ignore-not-found")
+    stage.await_(lambda: not stage.pods(GO), 30, f"{GO} does not end")
+
+
+@pytest.fixture(scope="module")
+def agent(
+    request: pytest.FixtureRequest, stage: Stage, writers: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Agent]:
+    """Promtail as the stage has it; Alloy after a move, from which we come back at the end."""
+    if request.param == "promtail":
+        stage.await_ready("promtail")
+        yield Agent("promtail")
+        return
+    tree = tmp_path_factory.mktemp("rendered") / "live-alloy"
+    stands.render("live-alloy", tree)
+    with writing(stage) as written:
+        move(stage, "promtail", "alloy", tree)
+    yield Agent("alloy", written)
+    # Promtail goes on where it stopped: what Alloy shipped of these Pods would be shipped again
+    for app in ("ai-core-service", "dashboard-service", GO):
+        stage.plane.kubectl("-n", "auralink", "delete", "pod", stage.pods(app)[0].name, "--wait=false")
+    move(stage, "alloy", "promtail", stage.tree)
+    for app in ("ai-core-service", "dashboard-service"):
+        stage.await_ready(app)
+
+
+def move(stage: Stage, before: str, after: str, tree: Path) -> None:
+    """The steps of docs/how-to/move-to-alloy.md."""
+    stage.plane.kubectl("-n", "auralink-agents", "delete", "daemonset", before)
+    stage.await_(lambda: not stage.pods(before), 60, f"{before} does not end")
+    stage.plane.kubectl("apply", "--server-side", "-k", str(tree))
+    stage.await_ready(after)
+    for kind in ("configmap/%s-config", "serviceaccount/%s"):
+        stage.plane.kubectl("-n", "auralink-agents", "delete", kind % before)
+    for kind in ("role/%s", "rolebinding/%s"):
+        stage.plane.kubectl("-n", "auralink", "delete", kind % before)
+
+
+@functools.cache
+def declared() -> Declaration:
+    """What profile live declares."""
+    return load(stands.CONFIG, "live").declaration
+
+
+def one(stage: Stage, logql: str, since: float, seconds: float = 30) -> Line:
+    """The one line that a query finds, once it does."""
+    found = stage.await_(lambda: lines(stage, logql, since - 1), seconds, f"no line for {logql}")
+    assert len(found) == 1, found
+    return found[0]
+
+
+# What is in Loki
+
+
+LABELS = {"cluster": "live", "namespace": "auralink"}
+
+
+@with_each_agent
+@pytest.mark.parametrize(
+    ("app", "through"), [("ai-core-service", "logger"), ("ai-core-service", "stdlib"), (GO, "logger")],
+    ids=["python", "stdlib", "go"],
+)  # fmt: skip
+def test_a_line_has_the_declared_labels_and_metadata_and_no_others(
+    stage: Stage, agent: Agent, app: str, through: str
+) -> None:
+    since, trace = time.time(), uuid.uuid4().hex
+    stage.order(
+        app, "log", level="WARN", message="Slow", trace_id=trace, user_id="user_1", request_id="r-1", through=through
+    )
+    line = one(stage, f'{{namespace="auralink"}} | trace_id="{trace}"', since)
+    service = name(stage, app)
+    assert line.labels == {**LABELS, "app": service, "container": service, "level": "WARN"}
+    assert line.labels.keys() == agents.stream_labels(declared())
+    identity = {"trace_id": trace, "span_id": "00f067aa0ba902b7", "user_id": "user_1", "request_id": "r-1"}
+    assert line.metadata == {**identity, "pod": stage.pods(app)[0].name, "stream": "stdout"}
+    assert line.metadata.keys() == {*agents.stored(declared(), "metadata"), *agents.TARGET_METADATA}
+    said = json.loads(line.text)
+    jsonschema.validate(said, json.loads((stage.tree / "contract/log-entry.schema.json").read_text()))
+    assert (said["service"], said["level"], said["message"]) == (service, "WARN", "Slow")
+    assert identity.items() <= said.items()
+    at = datetime.fromisoformat(said["timestamp"]).timestamp()
+    assert abs(line.at / 1e9 - at) < 1
+
+
+@with_each_agent
+def test_what_a_line_has_not_is_no_metadata(stage: Stage, agent: Agent) -> None:
+    since = time.time()
+    for app in WRITERS:
+        message = f"Short {uuid.uuid4().hex}"
+        stage.order(app, "log", level="INFO", message=message)
+        line = one(stage, f'{{namespace="auralink"}} |= "{message}"', since)
+        assert line.metadata == {
+            "trace_id": json.loads(line.text)["trace_id"], "pod": stage.pods(app)[0].name, "stream": "stdout",
+        }  # fmt: skip
+
+
+@with_each_agent
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ('{"level":"LOUD","message":"MARK"}', "UNKNOWN"), ('{"level":42,"message":"MARK"}', "UNKNOWN"),
+        ('{"message":"MARK"}', "UNKNOWN"), ("MARK", "UNKNOWN"), ('{"level":"warn","message":"MARK"}', "WARN"),
+    ],
+    ids=["undeclared", "number", "none", "no-json", "lower-case"],
+)  # fmt: skip
+def test_a_level_that_is_not_declared_becomes_unknown(stage: Stage, agent: Agent, text: str, level: str) -> None:
+    since, mark = time.time(), uuid.uuid4().hex
+    stage.order("ai-core-service", "log", level="INFO", message=text.replace("MARK", mark), through="print")
+    line = one(stage, f'{{app="ai-core-service"}} |= "{mark}"', since)
+    assert line.labels == {**LABELS, "app": "ai-core-service", "container": "ai-core-service", "level": level}
+    assert line.text == text.replace("MARK", mark)
+
+
+@with_each_agent
+@pytest.mark.parametrize(
+    ("app", "through", "last"),
+    [
+        ("ai-core-service", "logger", "service.py"), ("ai-core-service", "stdlib", "service.py"), (GO, "logger", "service.go"),
+    ],
+    ids=["python", "stdlib", "go"],
+)  # fmt: skip
+def test_a_stack_trace_stays_one_entry(stage: Stage, agent: Agent, app: str, through: str, last: str) -> None:
+    since, mark = time.time(), uuid.uuid4().hex
+    stage.order(app, "log", level="ERROR", message="Failed", error=f"no capacity {mark}", through=through)
+    line = one(stage, f'{{namespace="auralink"}} |= "{mark}"', since)
+    said = json.loads(line.text)
+    assert said["error"] == f"no capacity {mark}"
+    assert last in said["stack_trace"] and said["stack_trace"].count("\n") >= 1
+
+
+@with_each_agent
+def test_a_long_line_is_cut_and_marked_by_the_logger(stage: Stage, agent: Agent) -> None:
+    since, mark = time.time(), uuid.uuid4().hex
+    for app in WRITERS:
+        context = {f"part_{n}": "x" * 1000 for n in range(40)}
+        stage.order(app, "log", level="INFO", message=f"Long {mark}", context=context)
+        query = f'{{app="{name(stage, app)}"}} |= "{mark}"'
+        line = one(stage, query, since)
+        said = json.loads(line.text)
+        assert said["truncated"] is True and len(line.text) < 15360 and said["metadata"]["version"] == "1.0.0"
+        assert len(lines(stage, f'{query} |= `"truncated":true`', since - 1)) == 1
+
+
+@with_each_agent
+def test_a_line_that_the_runtime_splits_is_whole_again_and_one_over_the_limit_is_cut_marked_and_counted(
+    stage: Stage, agent: Agent
+) -> None:
+    since, mark = time.time(), uuid.uuid4().hex
+    cut = counter(stage, "loki", 3100, "loki_mutated_samples_total", reason="line_too_long")
+    for length in (100_000, 300_000):
+        text = f"{mark} {length} ".ljust(length, "x")
+        stage.order("ai-core-service", "log", level="INFO", message=text, through="print")
+    whole = one(stage, f'{{app="ai-core-service"}} |= "{mark} 100000"', since)
+    assert len(whole.text) == 100_000
+    short = one(stage, f'{{app="ai-core-service"}} |= "{mark} 300000"', since)
+    assert len(short.text) == 256 * 1024 and short.text.endswith("x[cut: max_line_size]")
+    assert counter(stage, "loki", 3100, "loki_mutated_samples_total", reason="line_too_long") == cut + 1
+
+
+@with_each_agent
+def test_20000_lines_of_traces_of_their_own_make_as_many_streams_as_estimated(
+    stage: Stage, agent: Agent, kept: Kept
+) -> None:
+    since, mark, written = time.time(), uuid.uuid4().hex, 0
+    few = dict.fromkeys(("TRACE", "DEBUG", "WARN"), 100) | dict.fromkeys(("ERROR", "FATAL"), 2)
+    for app, whole in (("ai-core-service", 7000), ("dashboard-service", 6000), (GO, 7000)):
+        for level, count in {**few, "INFO": whole - sum(few.values())}.items():
+            stage.order(app, "log", level=level, message=f"{mark} {{n}}", count=count, first=written)
+            written += count
+    # one level more than are declared
+    for app in ("ai-core-service", "dashboard-service"):
+        stage.order(app, "log", level="INFO", message="plain", through="print")
+    stage.order(GO, "log", level="INFO", message="plain", through="print")
+    query = f'{{namespace="auralink"}} |= "{mark}"'
+    stage.await_(lambda: len(lines(stage, query, since - 1)) >= written, 60, "not all lines are there")
+    found = lines(stage, query, since - 1)
+    assert sorted(int(json.loads(line.text)["message"].split()[1]) for line in found) == list(range(20_000))
+    assert len({line.metadata["trace_id"] for line in found}) == 20_000
+    made = streams(stage, '{namespace="auralink", app=~".+-service"}', since - 3600)
+    own = streams(stage, '{namespace="auralink", app!~".+-service|quiet-for-days"}', since - 3600)
+    assert {frozenset(labels) for labels in made + own} == {frozenset(agents.stream_labels(declared()))}
+    services = len(declared().services)
+    levels = len(declared().logging.levels) + 1
+    assert len(made) == services * levels
+    assert len(made) + len(own) <= agents.streams(declared())
+    kept.number(
+        "streams of 20,000 lines with a trace each", len(made), "streams", f"{services} services, {levels} levels each"
+    )
+
+
+# Nothing is lost, nothing is twice
+
+
+@with_each_agent
+def test_rotations_and_restarts_of_agent_and_loki_lose_no_line_and_double_none(
+    stage: Stage, agent: Agent, kept: Kept
+) -> None:
+    def rotate() -> None:
+        for app in WRITERS:
+            for log in stage.pods(app)[0].logs.values():
+                log.rotate()
+
+    with writing(stage) as written:
+        rotate()
+        stage.replace(stage.pods(agent.app)[0])
+        rotate()
+        stage.replace(stage.pods("loki")[0], 120)
+        rotate()
+    numbers = arrived(stage, written)
+    assert numbers == {app: list(range(count)) for app, count in written.count.items()}
+    kept.number(
+        f"lines lost or doubled with {agent.app}", 0, "lines",
+        f"of {sum(written.count.values())} while it and Loki were restarted and the files rotated three times",
+    )  # fmt: skip
+
+
+@with_alloy
+def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_doubles_none(stage: Stage, agent: Agent, kept: Kept) -> None:
+    assert agent.moved
+    numbers = arrived(stage, agent.moved)
+    assert numbers == {app: list(range(count)) for app, count in agent.moved.count.items()}
+    kept.number(
+        "lines lost or doubled by a move to Alloy", 0, "lines",
+        f"of {sum(agent.moved.count.values())} written meanwhile, 100 a second",
+    )  # fmt: skip
+
+
+@with_each_agent
+def test_a_line_is_found_within_the_objective(stage: Stage, agent: Agent, kept: Kept) -> None:
+    since, mark, seen = time.time(), uuid.uuid4().hex, dict[int, float]()
+    writing = threading.Thread(
+        target=stage.order, args=("ai-core-service", "log"),
+        kwargs={"level": "INFO", "message": f"{mark} {{n}}", "count": 40, "rate": 8},
+    )  # fmt: skip
+    writing.start()
+    end = time.monotonic() + 30
+    while len(seen) < 40 and time.monotonic() < end:
+        for line in lines(stage, f'{{app="ai-core-service"}} |= "{mark}"', since - 1):
+            seen.setdefault(line.at, time.time() - line.at / 1e9)
+        writing.join(0.05)
+    delays = sorted(seen.values())
+    assert len(delays) == 40 and delays[-1] <= 5, delays
+    kept.number(
+        f"from a line to a query that finds it, with {agent.app}",
+        round(delays[-1], 1),
+        "s",
+        "the slowest of 40, 8 a second",
+    )
+
+
+# Retention
+
+
+@with_promtail
+def test_retention_deletes_lines_that_are_too_old_and_keeps_the_others(stage: Stage, agent: Agent) -> None:
+    pod, now, mark = stage.pods("quiet-for-days")[0], datetime.now(UTC), uuid.uuid4().hex
+    # streams of their own: a chunk is deleted when its last line is too old
+    ages = {5: "INFO", 2: "WARN"}
+    pod.logs["quiet-for-days"].path.with_name("1.log").write_text(
+        "".join(
+            f'{now - timedelta(days=days):%Y-%m-%dT%H:%M:%S.%fZ} stdout F {{"level":"{level}","message":"{mark} {days}"}}\n'
+            for days, level in ages.items()
+        )
+    )
+
+    def there() -> list[int]:
+        """Ages of the lines in days; queries may be no longer than the retention."""
+        at = {days: (now - timedelta(days=days)).timestamp() for days in ages}
+        query = f'{{app="quiet-for-days"}} |= "{mark}"'
+        return [days for days in ages if lines(stage, query, at[days] - 60, at[days] + 60)]
+
+    stage.await_(lambda: there() == [5, 2], 60, "the old lines are not there")
+    stage.replace(stage.pods("loki")[0], 120)  # it flushes what it holds
+    stage.await_(lambda: there() == [2], 120, "the line of 5 days ago is still there")
