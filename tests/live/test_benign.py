@@ -17,8 +17,8 @@ from .test_alerts import SEARCH, edited, reload_alertmanager
 BEATS = 4
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than every `for` of profile live."""
 WORKLOADS = {
-    "statefulset/alertmanager": "alertmanager",
     "statefulset/prometheus": "prometheus",
+    "statefulset/alertmanager": "alertmanager",
     "statefulset/dlq-redis": "dlq-redis",
     "deployment/redis-exporter": "redis-exporter",
     "deployment/dlq-api": "dlq-api",
@@ -62,31 +62,21 @@ def began(stage: Stage, since: float) -> list[tuple[str, str]]:
     ]
 
 
+def restart(stage: Stage, *workloads: str) -> None:
+    """`kubectl rollout restart`, until all Pods are others, and ready."""
+    known = {pod.uid for workload in workloads for pod in stage.pods(WORKLOADS[workload])}
+    stage.plane.kubectl("rollout", "restart", "-n", "auralink", *workloads)
+
+    def replaced(app: str) -> bool:
+        pods = stage.pods(app)
+        return bool(pods) and all(pod.ready and pod.uid not in known for pod in pods)
+
+    for workload in workloads:
+        stage.await_(lambda app=WORKLOADS[workload]: replaced(app), 120, f"{workload} is not replaced")
+
+
 @pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "redis-exporter", "dlq-api")
-def test_restarts_of_all_servers_and_services_page_nobody(stage: Stage, kept: Kept) -> None:
-    since = await_calm(stage)
-    # Alertmanager first: Prometheus tells it of what fires once a minute, and a new Prometheus at once
-    for workloads in (["statefulset/alertmanager"], list(WORKLOADS)[1:]):
-        known = {pod.uid for workload in workloads for pod in stage.pods(WORKLOADS[workload])}
-        stage.plane.kubectl("rollout", "restart", "-n", "auralink", *workloads)
-        for workload in workloads:
-            app = WORKLOADS[workload]
-            stage.await_(
-                lambda app=app, known=known: (
-                    (pods := stage.pods(app)) and all(pod.ready and pod.uid not in known for pod in pods)
-                ),
-                120,
-                f"{workload} is not replaced",
-            )
-    await_beats(stage)
-    told = began(stage, since)
-    for workload in WORKLOADS:
-        kept.benign(f"kubectl rollout restart {workload}", len(told))
-    assert told == []
-
-
-@pytest.mark.boots("prometheus", "alertmanager")
-def test_a_reload_a_new_service_without_traffic_and_a_quiet_one_page_nobody(stage: Stage, kept: Kept) -> None:
+def test_reloads_restarts_and_services_without_traffic_page_nobody(stage: Stage, kept: Kept) -> None:
     since = await_calm(stage)
     loaded = _loaded(stage)
 
@@ -101,13 +91,18 @@ def test_a_reload_a_new_service_without_traffic_and_a_quiet_one_page_nobody(stag
         ):
             edits.enter_context(edited(stage, name, key, comment))
         reload_alertmanager(stage)
+        first, *others = WORKLOADS
+        restart(stage, *others)
         stage.await_(lambda: _loaded(stage) > loaded, 60, "Prometheus does not look by itself")  # every 30 seconds
+        # the last: it tells the new Alertmanager at once what fires, else once a minute
+        restart(stage, first)
         await_beats(stage)
     reload_alertmanager(stage)
     told = began(stage, since)
     for operation in (
-        "Prometheus and its rules loaded anew after a change of their ConfigMaps",
-        "Alertmanager loads its configuration anew",
+        "ConfigMaps of Prometheus and its rules change, and it loads them by itself",
+        "Alertmanager is asked to load its changed configuration",
+        *(f"kubectl rollout restart {workload}" for workload in WORKLOADS),
         "a new service that no request has reached yet",
         "a service without a request",
     ):
