@@ -53,7 +53,7 @@ def edited(stage: Stage, name: str, key: str, edit: Callable[[str], str]) -> Ite
         body = json.dumps({"data": {key: text}})
         stage.plane.kubectl("patch", "configmap", "-n", "auralink", name, "--type=merge", f"--patch={body}")
         files = [folder / key for folder in _mounts(stage, name)]
-        stage.await_(lambda: all(_read(file) == text for file in files), 30, f"{name} is not swapped")
+        stage.await_(lambda: all(_read(file) == text for file in files), 60, f"{name} is not swapped")
 
     before = stage.plane.core.read_namespaced_config_map(name, "auralink").data.get(key)
     patch(edit(before or ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from .conftest import SERVICES
 from .faults import firing, title
 from .kept import Kept
 from .stage import Stage
-from .test_alerts import SEARCH, edited, reload_alertmanager
+from .test_alerts import SEARCH, edited, number, reload_alertmanager
 
 BEATS = 4
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than every `for` of profile live."""
@@ -112,6 +111,4 @@ def test_reloads_restarts_and_services_without_traffic_page_nobody(stage: Stage,
 
 def _loaded(stage: Stage) -> float:
     """When Prometheus last loaded its configuration."""
-    query = "prometheus_config_last_reload_success_timestamp_seconds"
-    found = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=query))
-    return float(found["data"]["result"][0]["value"][1])
+    return number(stage, "max(prometheus_config_last_reload_success_timestamp_seconds)") or 0
