@@ -8,7 +8,7 @@ import time
 import pytest
 
 from .conftest import SERVICES
-from .faults import firing, title
+from .faults import begun, firing
 from .kept import Kept
 from .stage import Stage
 from .test_alerts import SEARCH, edited, number, reload_alertmanager
@@ -52,15 +52,6 @@ def await_beats(stage: Stage, number: int = BEATS) -> None:
     stage.sinks.await_(lambda: heard() >= before + number, 150, "no heartbeat")
 
 
-def began(stage: Stage, since: float) -> list[tuple[str, str]]:
-    """What people were told that it began: channel and first line."""
-    return [
-        (one.channel, title(one))
-        for one in stage.sinks.told
-        if one.at >= since and one.channel != "watchdog" and not one.resolves
-    ]
-
-
 def restart(stage: Stage, *workloads: str) -> None:
     """`kubectl rollout restart`, until all Pods are others, and ready."""
     known = {pod.uid for workload in workloads for pod in stage.pods(WORKLOADS[workload])}
@@ -97,7 +88,7 @@ def test_reloads_restarts_and_services_without_traffic_page_nobody(stage: Stage,
         restart(stage, first)
         await_beats(stage)
     reload_alertmanager(stage)
-    told = began(stage, since)
+    told = [line for _, line in begun(stage, since)]
     for operation in (
         "ConfigMaps of Prometheus and its rules change, and it loads them by itself",
         "Alertmanager is asked to load its changed configuration",
