@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import html
 import json
 import re
 import time
@@ -64,11 +65,14 @@ class Fault:
     """`happens`: a generator function that makes the fault, yields, and mends it.
 
     What it yields, if anything, is when the fault began (monotonic seconds), where that was earlier.
+    `told`, `over`: seconds within which people must know.
     """
 
     words: str
     happens: Callable[[Stage], Iterator[float | None]]
     alerts: tuple[Alert, ...]
+    told: float = TOLD
+    over: float = OVER
 
 
 def title(one: Told) -> str:
@@ -92,7 +96,7 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
         course = fault.happens(stage)
         began = next(course) or began
         try:
-            told = {alert: _await(stage, alert, began, TOLD, resolved=False) for alert in fault.alerts}
+            told = {alert: _await(stage, alert, began, fault.told, resolved=False) for alert in fault.alerts}
             for alert in fault.alerts:
                 _must_be_right(stage, alert, began)
         finally:
@@ -101,7 +105,7 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
         mended.append((fault, began, end, told))
     for fault, began, end, told in mended:
         for alert in fault.alerts:
-            over = _await(stage, alert, end, OVER, resolved=True)
+            over = _await(stage, alert, end, fault.over, resolved=True)
             # once each: what was told while it lasted has not come again
             for resolved in (False, True):
                 heard = sorted((one.channel, one.to) for one in _heard(stage, alert, began, resolved=resolved))
@@ -138,7 +142,7 @@ def _must_be_right(stage: Stage, alert: Alert, since: float) -> None:
     assert page.exists(), page
     summary = summaries(stage.tree)[alert.name, alert.severity]
     for one in _heard(stage, alert, since, resolved=False):
-        assert summary in one.text, (summary, one)
+        assert summary in html.unescape(one.text), (summary, one)
         assert f"{RUNBOOKS}{alert.name}" in one.text, one
     if alert.silences:
         stage.await_(lambda: _held_back(stage, alert), 15, f"{alert} silences nothing")
