@@ -140,9 +140,9 @@ def asked(tree: Path, *, logs: bool) -> Iterator[Question]:
     return (one for one in dict.fromkeys(found) if of_logs(one, recorded) == logs)
 
 
-def answered(stage: Stage, *, logs: bool) -> int:
-    """How many questions were asked; all are answered, and those that must have found something."""
-    questions = list(asked(stage.tree, logs=logs))
+def answered(stage: Stage, tree: Path, *, logs: bool) -> int:
+    """How many questions of a tree were asked; all are answered, and those that must have found something."""
+    questions = list(asked(tree, logs=logs))
     asks = servers(stage)
     left = [one for one in questions if not one.condition and not excused(one.text)]
     for one in questions:
@@ -164,14 +164,14 @@ def answered(stage: Stage, *, logs: bool) -> int:
 @METRICS
 def test_every_question_about_metrics_finds_what_happened(stage: Stage, kept: Kept) -> None:
     silence(stage)
-    number = answered(stage, logs=False)
+    number = answered(stage, stage.tree, logs=False)
     kept.number("questions about metrics, answered", number, "", "dashboards, rules and runbooks, asked of Prometheus")
 
 
 @LOGS
 def test_every_question_about_logs_finds_what_happened(stage: Stage, kept: Kept) -> None:
     stage.get("loki", 3100, "/flush")  # chunks are written, as they are after half an hour without lines
-    number = answered(stage, logs=True)
+    number = answered(stage, stage.tree, logs=True)
     kept.number(
         "questions about logs, answered", number, "", "dashboards, rules and runbooks, asked of Loki and Prometheus"
     )
