@@ -7,10 +7,10 @@ ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test live live-ha live-check tools verify grafana-check bench bench-runtime soak lint clean
+.PHONY: help render test live live-ha live-objectives live-check tools verify grafana-check bench bench-runtime soak lint clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs nothing but Python
 	$(VENV)/bin/obsgen render --profile $(PROFILE)
@@ -26,6 +26,9 @@ live: $(VENV)/.live ## Boot rendered trees on a real control plane and watch the
 live-ha: $(VENV)/.live ## Boot several Lokis over S3, several Alertmanagers and a Redis Cluster, and lose some of them (root, Linux, Loki)
 	tools/install versitygw prometheus-config-reloader
 	OBSGEN_LIVE=ha N=$(or $(N),1) tests/live/run $(ARGS)
+
+live-objectives: $(VENV)/.live ## Measure what the objectives promise on one machine, an hour long (root, Linux, Loki; OBSGEN_QUIET: seconds instead)
+	OBSGEN_LIVE=objectives N=$(or $(N),1) tests/live/run $(ARGS)
 
 live-check: $(VENV)/.live ## Ask whether the kept results of the live tests still hold (tests/live/kept)
 	$(VENV)/bin/python -m tests.live.check $(ARGS)

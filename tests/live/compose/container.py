@@ -182,7 +182,7 @@ class Container:
             try:
                 running.process.wait(seconds(self.declared.get("stop_grace_period"), GRACE))
             except subprocess.TimeoutExpired:
-                running.process.kill()
+                running.kill()
         self._thread.join()
 
     def start(self) -> None:
@@ -195,7 +195,7 @@ class Container:
         """At once, and for ever."""
         self._stopping.set()
         if running := self.running:
-            running.process.kill()
+            running.kill()
         self._thread.join()
         self.network.close()
 

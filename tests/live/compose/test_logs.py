@@ -32,7 +32,13 @@ LONG = "x" * 40_000  # characters, which Docker tells in three frames
 Line = tuple[int, str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]]  # nanoseconds, line, labels, metadata
 
 
-@pytest.fixture(params=("alloy", "promtail"))
+@pytest.fixture(
+    scope="module",
+    params=(
+        pytest.param("alloy", marks=pytest.mark.boots("loki", "alloy", profile="compose")),
+        pytest.param("promtail", marks=pytest.mark.boots("loki", "promtail", profile="compose-promtail")),
+    ),
+)
 def agent(request: pytest.FixtureRequest, machine: Engine, trees: Path) -> Iterator[str]:
     """The agent that runs: the tree's own, or for a while that of the other profile in its place, as a machine is moved."""
     name = str(request.param)
@@ -105,9 +111,10 @@ def talk(machine: Engine, word: str) -> None:
         order(machine, service, "log", level="WARNING", message=f"{word} of a library", through="stdlib")
         order(machine, service, "log", level="ERROR", message=f"{word} fails", error="no answer")
         order(machine, service, "log", level="DEBUG", message=word + LONG)
+        one, last = machine.containers[service], (word + LONG).encode()
+        machine.await_(lambda one=one, last=last: last in one.said_so_far(), 30, f"{service} has not written")
 
 
-@pytest.mark.boots("loki", "alloy", profile="compose")
 def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: Engine, agent: str) -> None:
     talk(machine, f"by {agent}")
     for service in ("silent", "stranger"):
@@ -117,24 +124,23 @@ def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: 
     assert b"by " + agent.encode() in machine.containers["dashboard-service"].said_so_far()
 
 
-@pytest.mark.boots("loki", "alloy", profile="compose")
 def test_restarts_of_agent_loki_and_service_lose_no_line_and_ship_none_twice(
     machine: Engine, agent: str, kept: Kept
 ) -> None:
-    talk(machine, "before")
+    talk(machine, f"{agent}: before")
     machine.containers[agent].stop()
-    talk(machine, "while the agent is away")
+    talk(machine, f"{agent}: while the agent is away")
     machine.containers[agent].start()
     await_lines(machine)
     machine.containers["loki"].stop()
-    talk(machine, "while Loki is away")
+    talk(machine, f"{agent}: while Loki is away")
     machine.containers["loki"].start()
     machine.await_healthy("loki")
     await_lines(machine)
     machine.containers["ai-core-service"].stop()
     machine.containers["ai-core-service"].start()
     machine.await_(lambda: order(machine, "ai-core-service", "beat", beats=True) is None, 30, "the service is not back")
-    talk(machine, "after a restart of the service")
+    talk(machine, f"{agent}: after a restart of the service")
     await_lines(machine)
     told = sum(len(machine.containers[service].lines) for service in TALKERS)
     what = f"lines lost or twice through {agent} from Docker, over restarts of agent, Loki and service"
