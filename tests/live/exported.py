@@ -71,7 +71,7 @@ def of_target(address: str, prefixes: tuple[str, ...]) -> dict[str, Row]:
 
 def program(server: str) -> str:
     """Name and version of what runs here as this server; our own has no version."""
-    return server if server == "dlq" else images.program(server).name.replace("-", " ")
+    return server if server == "dlq" else images.program(server).name.replace("-", " ", 1)
 
 
 def strange(server: str, seen: Mapping[str, Row]) -> list[str]:

@@ -26,6 +26,7 @@ from obsgen.model import Declaration
 from obsgen.road import load
 
 from . import stands
+from . import test_queries as queries
 from .kept import Kept
 from .lines import Line, counter, lines, streams
 from .stage import Stage
@@ -331,6 +332,15 @@ def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_doubles_none(stage: St
         "lines lost or doubled by a move to Alloy", 0, "lines",
         f"of {sum(agent.moved.count.values())} written meanwhile, 100 a second",
     )  # fmt: skip
+
+
+@with_alloy
+def test_with_alloy_every_question_about_logs_finds_what_happened_too(
+    stage: Stage, agent: Agent, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    stands.render("live-alloy", tmp_path / "live-alloy")
+    queries.answered(stage, tmp_path / "live-alloy", logs=True)
+    queries.known(stage, pytestconfig.getoption("--record"), "alloy")
 
 
 @with_each_agent
