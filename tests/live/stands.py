@@ -7,6 +7,7 @@ mount or name (ConfigMaps, their ServiceAccount and what is bound to it), and wh
 from __future__ import annotations
 
 import functools
+import re
 import hashlib
 import subprocess
 import sys
@@ -147,9 +148,11 @@ def _mounted(tree: Path, compose: Path, service: str) -> set[Path]:
 
 
 def harness(one: Scenario, tree: Path) -> set[Path]:
-    """What runs a scenario: the shared files of its folder and of those above, its own module; libs/ where it runs our own code."""
+    """What runs a scenario: the shared files of its folder and of those above, its own module and those of tests that it borrows from;
+    libs/ where it runs our own code.
+    """
     module = HERE / f"{one.module}.py"
-    found = {module}
+    found = _borrowed(module)
     for folder in (HERE, *([module.parent] if module.parent != HERE else [])):
         found |= {path for path in folder.iterdir() if path.is_file() and _shared(path)}
     ours = any(OURS in path.read_text() for path in files(tree, one.apps) if path.suffix == ".yaml")
@@ -163,6 +166,15 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
     if "service.go" in module.read_text():
         found |= set((ROOT / "libs/go/logging").rglob("*.go")) | set((ROOT / "libs/go/internal").rglob("*.go"))
     return found
+
+
+def _borrowed(module: Path) -> set[Path]:
+    """A module of scenarios, and those from which it imports."""
+    named = {name for pair in _BORROWS.findall(module.read_text()) for name in pair if name}
+    return {module}.union(*(_borrowed(module.with_name(f"{name}.py")) for name in named))
+
+
+_BORROWS = re.compile(r"^from \.(?: import (test_\w+)|(test_\w+) import)", re.MULTILINE)
 
 
 def _shared(path: Path) -> bool:

@@ -26,6 +26,7 @@ from obsgen.model import Declaration
 from obsgen.road import load
 
 from . import stands
+from . import test_exported as exports
 from . import test_queries as queries
 from .kept import Kept
 from .lines import Line, counter, lines, streams
@@ -340,7 +341,7 @@ def test_with_alloy_every_question_about_logs_finds_what_happened_too(
 ) -> None:
     stands.render("live-alloy", tmp_path / "live-alloy")
     queries.answered(stage, tmp_path / "live-alloy", logs=True)
-    queries.known(stage, pytestconfig.getoption("--record"), "alloy")
+    exports.known(stage, pytestconfig.getoption("--record"), "alloy")
 
 
 @with_each_agent
