@@ -7,8 +7,8 @@ mount or name (ConfigMaps, their ServiceAccount and what is bound to it), and wh
 from __future__ import annotations
 
 import functools
-import re
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
