@@ -148,7 +148,9 @@ def _mounted(tree: Path, compose: Path, service: str) -> set[Path]:
 
 
 def harness(one: Scenario, tree: Path) -> set[Path]:
-    """What runs a scenario: the shared files of its folder and of those above, its own module; libs/ where it runs our own code."""
+    """What runs a scenario: the shared files of its folder and of those above, its own module and those that it imports from;
+    libs/ where it runs our own code.
+    """
     module = HERE / f"{one.module}.py"
     found = _with_imported(module)
     for folder in (HERE, *([module.parent] if module.parent != HERE else [])):
