@@ -16,6 +16,7 @@ import uuid
 
 import pytest
 import redis
+import yaml
 
 from ..compose.conftest import ALERTING, LOGS
 from ..compose.engine import Engine
@@ -87,9 +88,8 @@ def volume(machine: Engine, service: str) -> tuple[float, float]:
 
 def keeps(machine: Engine) -> float:
     """Days that Loki says it keeps lines."""
-    said = re.search(r"^  retention_period: (\S+)$", machine.get(3100, "/config").decode(), re.MULTILINE)
-    assert said
-    return sum(int(number) * DAYS[unit] for number, unit in re.findall(r"(\d+)([wdh])", said[1]))
+    said = yaml.safe_load(machine.get(3100, "/config"))["limits_config"]["retention_period"]
+    return sum(int(number) * DAYS[unit] for number, unit in re.findall(r"(\d+)([wdh])", said))
 
 
 def retentions(machine: Engine) -> int:
