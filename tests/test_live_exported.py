@@ -15,6 +15,8 @@ from obsgen.assets import UPSTREAM
 ANSWER = """\
 # TYPE loki_lines_total counter
 loki_lines_total{app="x",tenant="fake",policy=""} 1
+# TYPE loki_hits counter
+loki_hits 1
 # TYPE loki_seconds histogram
 loki_seconds_bucket{route="push",le="1.0"} 1
 loki_seconds_bucket{route="push",le="+Inf"} 1
@@ -31,7 +33,8 @@ go_threads 9
 
 def test_a_row_has_the_labels_that_prometheus_stores() -> None:
     assert of_text(ANSWER, ("loki_",)) == {
-        "loki_lines_total": Row("counter", ("exported_app", "tenant")),  # an empty label is none
+        "loki_lines_total": Row("counter", ("exported_app", "policy", "tenant")),
+        "loki_hits": Row("counter", ()),
         "loki_seconds": Row("histogram", ("route",)),
         "loki_wait": Row("summary", ()),
     }

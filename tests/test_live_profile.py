@@ -33,6 +33,7 @@ def _unwindowed(alert: Alert) -> str:
 
 def test_a_query_of_profile_live_is_the_shipped_one_but_for_its_windows(tmp_path: Path) -> None:
     shutil.copy(LIVE / "observability.yaml", tmp_path)
+    shutil.copytree(LIVE / "dashboards", tmp_path / "dashboards")
     (tmp_path / "profiles").mkdir()
     profile = yaml.safe_load((LIVE / "profiles" / "live.yaml").read_text(encoding="utf-8"))
     (tmp_path / "profiles" / "live.yaml").write_text(yaml.safe_dump(_without_queries(profile)), encoding="utf-8")

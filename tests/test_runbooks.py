@@ -266,3 +266,11 @@ def test_an_alert_on_redis_leads_to_redis_and_not_to_its_exporter_alone() -> Non
     declared = load(ROOT / "observability.yaml", "prod")
     text = pages((declared, texts(declared)))["RedisAofWriteFailing"]
     assert fences(text, "logql") == ['{namespace="auralink", app=~"dlq-redis|redis-exporter"}']
+
+
+def test_a_page_asks_loki_for_no_lines_that_the_agent_does_not_read(tree: Tree) -> None:
+    d = tree[0].declaration
+    for name, text in pages(tree).items():
+        for query in fences(text, "logql"):
+            for conditions in logql.parse(query).selectors:
+                assert [one.value for one in conditions if one.name == "namespace"] in ([], [d.namespace]), name

@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One alert. `sections` are (name, text); text None is a section that nobody has written."""
+    """One alert. `sections` are (name, text); text None is a section that nobody has written. `logs`: "" where Loki has none of them."""
 
     key: str
     title: str
@@ -290,7 +290,7 @@ class _Writer:
         )
         texts = [question, *(step.expr for step in steps)]
         apps, namespace = self._apps(alert, question)
-        logs = self._logs(apps, namespace)
+        logs = self._logs(apps, namespace) if namespace == self.d.namespace else ""  # elsewhere the agent reads nothing
         said = alert.runbook
         objective = self.d.objectives.get(alert.objective or "")
         return Book(
@@ -394,7 +394,8 @@ class _Writer:
         if urls.grafana:
             if engine == "loki":
                 yield "the value in Grafana", explore(urls.grafana, question)
-            yield "the logs in Grafana", explore(urls.grafana, logs)
+            if logs:
+                yield "the logs in Grafana", explore(urls.grafana, logs)
             board = shown_on(self.d, alert)
             yield f"the dashboard {dashboards.TITLES[board]}", dashboards.url(self.d, board) or ""
         if urls.alertmanager:

@@ -52,17 +52,17 @@ def stale(
     for one in scenarios:
         file = kept.path(one, folder)
         known.add(file)
+        try:
+            now = hashes(one)
+        except LookupError as error:
+            yield Fault(one.id, f"boots: {error}")
+            continue
         before = kept.read(file)
         if before is None:
             why = "has never been recorded"
         elif not before["passed"]:
             why = "failed when it was last recorded"
         else:
-            try:
-                now = hashes(one)
-            except LookupError as error:
-                yield Fault(one.id, f"boots: {error}")
-                continue
             changed = [name for name in _CHANGED if before[name] != now[name]]
             if not changed:
                 continue

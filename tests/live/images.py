@@ -52,11 +52,15 @@ UNREGISTERED = frozenset({"docker.io/grafana/loki", "docker.io/grafana/promtail"
 PYTHON = Path(sys.prefix)  # its bin/ is first on PATH of the images that are our own
 
 
+class AbsentError(LookupError):
+    """Nothing stands for an image, or it is left out."""
+
+
 def image(reference: str, without: Container[str] = ()) -> Image:
-    """Of `REPOSITORY:TAG`. Raises LookupError for one that nothing stands for, or that is left out."""
+    """Of `REPOSITORY:TAG`. Raises AbsentError."""
     repository = reference.partition("@")[0].rpartition(":")[0] or reference
     if repository in without or repository not in IMAGES:
-        raise LookupError(f"no program stands for {reference}")
+        raise AbsentError(f"no program stands for {reference}")
     return IMAGES[repository]
 
 

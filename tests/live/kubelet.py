@@ -36,10 +36,10 @@ class Kubelet:
         self.pods: dict[tuple[str, str], Pod] = {}
         self.changed = threading.Condition()
         self.closing = threading.Event()
+        self.failure: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._follow_pods, daemon=True),
-            threading.Thread(target=self._follow_names, daemon=True),
-            threading.Thread(target=self._follow_configuration, daemon=True),
+            threading.Thread(target=self._keep, args=(follow,), daemon=True)
+            for follow in (self._follow_pods, self._follow_names, self._follow_configuration)
         ]
         for thread in self._threads:
             thread.start()
@@ -68,6 +68,13 @@ class Kubelet:
         with self.changed:
             self.changed.notify_all()
 
+    def _keep(self, follow: Callable[[], None]) -> None:
+        try:
+            follow()
+        except BaseException as error:  # who waits for Pods must hear of it
+            self.failure = error
+            self.notify()
+
     def _events(self, ask: Callable[..., Any]) -> Iterator[tuple[str, Object]]:
         """(kind, object) of all there are and of each change, as JSON: the library's classes refuse an EndpointSlice without endpoints."""
         while not self.closing.is_set():
@@ -86,7 +93,7 @@ class Kubelet:
             if kind == "DELETED":
                 if pod and pod.uid == found["metadata"]["uid"]:
                     pod.end(0)
-                    del self.pods[key]
+                    self.pods.pop(key, None)  # its own end may have been first
                 continue
             if not found["spec"].get("nodeName"):
                 self._bind(*key)

@@ -167,8 +167,8 @@ class Pod:
         return own
 
     def _start(self, container: Object, attempt: int) -> Container:
-        self.renew()
         image = images.image(container["image"], self.kubelet.without)
+        self.renew()
         variables = self._variables(container)
         command = [_expanded(word, variables) for word in (container.get("command") or image.entrypoint)]
         command += [_expanded(word, variables) for word in container.get("args") or ()]
@@ -218,6 +218,9 @@ class Pod:
                 continue
             try:
                 running = self._start(container, attempt)
+            except images.AbsentError as error:  # ImagePullBackOff, for good
+                self._say_problem(error)
+                return
             except LookupError as error:  # CreateContainerConfigError: tried again until it is there
                 self._say_problem(error)
                 self.ending.wait(1)

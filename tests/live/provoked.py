@@ -80,20 +80,23 @@ def await_over(stage: Stage, *alerts: Alert, seconds: float = 60) -> None:
     _await(stage, alerts, seconds, resolved=True)
 
 
-def _await(stage: Stage, alerts: tuple[Alert, ...], seconds: float, *, resolved: bool) -> None:
-    def missing() -> list[tuple[str, str, str]]:
-        return [
-            (alert.name, alert.severity, channel)
-            for alert in alerts
-            for channel, to in alert.channels
-            if (channel, to) not in {(one.channel, one.to) for one in alert.messages(stage, resolved=resolved)}
-        ]
+def missing(stage: Stage, *alerts: Alert, resolved: bool = False) -> list[tuple[str, str, str]]:
+    """Alert, severity and channel of what nobody has heard yet: of the alerts, or with `resolved` of their ends."""
+    return [
+        (alert.name, alert.severity, channel)
+        for alert in alerts
+        for channel, to in alert.channels
+        if (channel, to) not in {(one.channel, one.to) for one in alert.messages(stage, resolved=resolved)}
+    ]
 
+
+def _await(stage: Stage, alerts: tuple[Alert, ...], seconds: float, *, resolved: bool) -> None:
     what = "is told that it is over" if resolved else "is told"
     try:
-        stage.sinks.await_(lambda: not missing(), seconds, f"not everybody {what}")
+        stage.sinks.await_(lambda: not missing(stage, *alerts, resolved=resolved), seconds, f"not everybody {what}")
     except AssertionError as error:
-        raise AssertionError(f"not everybody {what} within {seconds} s: {missing()}\n{error}") from None
+        left = missing(stage, *alerts, resolved=resolved)
+        raise AssertionError(f"not everybody {what} within {seconds} s: {left}\n{error}") from None
 
 
 def tell(stage: Stage, kept: Kept, *alerts: Alert) -> None:
@@ -108,11 +111,15 @@ def tell(stage: Stage, kept: Kept, *alerts: Alert) -> None:
             assert summary in html.unescape(one.text) and page in one.text, one.text
     known = {f"{alert.name} {alert.severity} of " for alert in alerts}
     since = min(alert.began for alert in alerts)
-    strays = [one.text[:300] for one in stage.sinks.about(" of ", since) if not any(word in one.text for word in known)]
+    strays = [
+        one.text[:300]
+        for one in stage.sinks.about(" of ", since)
+        if "search-service" not in one.text and not any(word in one.text for word in known)
+    ]
     assert strays == [], strays
     for alert in alerts:
         told, over = (
             {one.channel: one.at - start for one in alert.messages(stage, resolved=resolved)}
             for resolved, start in ((False, alert.began), (True, alert.mended))
         )
-        kept.alert(alert.name if alert.severity else "", alert.fault, told, over)
+        kept.alert(alert.name, alert.fault, told, over)

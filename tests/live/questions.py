@@ -190,11 +190,11 @@ class Servers:
         return list(self.get("prometheus", f"/label/{asked[2]}/values", **{"match[]": filled(asked[1], known)}))
 
 
-def selectors(text: str) -> dict[str, str]:
-    """Each selector of a PromQL query, as `/api/v1/series` takes it → its metric."""
-    found = {}
+def selectors(text: str) -> list[str]:
+    """Each selector of a PromQL query, as `/api/v1/series` takes it."""
+    found = []
     for one in promql_tree.selectors(promql_parser.parse(text)):
         name, _ = promql_tree.metric(one)
         conditions = "".join(f",{each.name}{each.op}{json.dumps(each.value)}" for each in promql_tree.conditions(one))
-        found[f'{{__name__="{name}"{conditions}}}'] = name
+        found.append(f"{name}{{{conditions.removeprefix(',')}}}")
     return found

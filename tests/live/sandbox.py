@@ -6,6 +6,7 @@ manifest says so. Not done: cgroups (limits), seccomp, AppArmor, network policie
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import signal
@@ -38,6 +39,9 @@ class User:
     capabilities: tuple[str, ...]
 
 
+_PORTS = itertools.count()
+
+
 class Network:
     """A Pod's network namespace, held open by a process of its own, and its end of the bridge."""
 
@@ -47,7 +51,7 @@ class Network:
             ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE
         )
         assert self.holder.stdout and self.holder.stdout.readline()  # it is in its namespace now
-        port = f"v{address.split('.', 2)[2].replace('.', '-')}"
+        port = f"v{next(_PORTS)}"  # never one that was: the kernel takes the end of a Pod's link away some time after the Pod
         inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
         for command in (
             ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid)],

@@ -81,10 +81,10 @@ class Service:
         user_id_var.reset(users[0])
         request_id_var.reset(users[1])
 
-    def request(self, code: str = "200", count: int = 1, seconds: float = 0.02) -> None:
-        """Has answered `count` requests with `code`, each in so many seconds."""
+    def request(self, code: str = "200", count: int = 1, seconds: float | None = 0.02) -> None:
+        """Has answered `count` requests with `code`, each in so many seconds (None: nobody looked at the clock)."""
         self.requests.labels(code).inc(count)
-        for _ in range(count):
+        for _ in range(0 if seconds is None else count):
             self.seconds.observe(seconds)
 
     def give_up(

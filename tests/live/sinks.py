@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import trustme
@@ -71,6 +72,10 @@ class Sinks:
         """Messages that hold a word, the heartbeat's left out."""
         return [one for one in self.told if one.at >= since and one.channel != "watchdog" and word in one.text]
 
+    def channels(self, word: str, since: float, *, resolved: bool = False) -> list[tuple[str, str]]:
+        """Over which channel and to whom messages that hold a word came, in order of their names."""
+        return sorted((one.channel, one.to) for one in self.about(word, since) if one.resolves == resolved)
+
     def await_(self, true: Callable[[], bool], seconds: float, what: str) -> None:
         """Until something that arrives makes it true. Raises AssertionError that says what has arrived instead."""
         end = time.monotonic() + seconds
@@ -81,6 +86,14 @@ class Sinks:
                     f"{what}: not within {seconds} s; told so far: {[(one.channel, one.to, one.text[:200]) for one in self.told]}"
                 )
                 self.changed.wait(left)
+
+
+def believed(home: Path) -> tuple[trustme.CA, Path]:
+    """An authority, and the folder of certificates that believes it."""
+    authority, trusted = trustme.CA(), home / "trusted"
+    trusted.mkdir()
+    authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
+    return authority, trusted
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,13 @@ class Stage:
     kubelet: Kubelet
     sinks: sinkhouse.Sinks
     tree: Path
+    began: float = field(default_factory=time.monotonic)
 
     def pods(self, app: str) -> list[Pod]:
         """The running Pods of an app."""
         return [
             pod
-            for pod in self.kubelet.pods.values()
+            for pod in list(self.kubelet.pods.values())
             if pod.manifest["metadata"].get("labels", {}).get("app") == app and not pod.ending.is_set()
         ]
 
@@ -57,6 +58,8 @@ class Stage:
         """Until a change of the Pods makes it true, asked at least once a second. Raises AssertionError with the Pods' logs."""
         end = time.monotonic() + seconds
         while True:
+            if self.kubelet.failure:
+                raise AssertionError(f"{what}: the kubelet has failed") from self.kubelet.failure
             with contextlib.suppress(OSError):
                 found = true()
                 if found:
@@ -103,7 +106,7 @@ class Stage:
         """What each Pod that isn't ready has said last."""
         return "\n".join(
             f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
-            for pod in self.kubelet.pods.values()
+            for pod in list(self.kubelet.pods.values())
             if not pod.ready
         )
 
@@ -156,9 +159,7 @@ def staged(
         home.chmod(0o755)
         node = Node(home, sinkhouse.NAMES)
         stack.callback(node.close)
-        authority, trusted = trustme.CA(), home / "trusted"
-        trusted.mkdir()
-        authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
+        authority, trusted = sinkhouse.believed(home)
         sinks = stack.enter_context(sinkhouse.running(authority))
         for one in neighbours:
             node.neighbour(one.address, one.names)

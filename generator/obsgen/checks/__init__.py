@@ -83,6 +83,7 @@ CHECKS: tuple[Check, ...] = (
     Check("query/undeclared-field", "warning", loglines.undeclared_field),
     Check("query/rate-window", "error", queries.short_window),
     Check("query/log-window", "error", loglines.short_log_window),
+    Check("query/log-number", "error", loglines.number_that_is_none),
     Check("query/beyond-retention", "error", queries.long_window),
     Check("query/log-beyond-retention", "error", retention.long_log_window),
     Check("alert/short-for", "warning", timing.short_for),

@@ -220,7 +220,8 @@ def machine() -> Iterator[Engine]:
         home.chmod(0o755)
         node = Node(home, sinkhouse.NAMES)
         stack.callback(node.close)
-        sinks, trusted = stack.enter_context(sinkhouse.running(home))
+        authority, trusted = sinkhouse.believed(home)
+        sinks = stack.enter_context(sinkhouse.running(authority))
         engine = Engine(node, sinks, trusted)
         stack.callback(engine.close)
         yield engine

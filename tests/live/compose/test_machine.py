@@ -12,11 +12,12 @@ import pytest
 import redis
 import yaml
 
+from ..faults import CHAT_AI, MAIL
 from ..kept import Kept
-from ..test_dead_letters import AI, channels
 from .conftest import ALERTING, LOGS, SERVICES
 from .engine import Engine
 
+AI = [MAIL, CHAT_AI]
 ABSENT = ("Loki", "LogAgent")
 """What is rightly missed where the logs' part is left out (OBSGEN_LIVE)."""
 
@@ -75,7 +76,7 @@ def test_a_dead_letter_goes_round_by_the_command_line_of_the_runbooks(machine: E
         order(machine, "ai-core-service", "give_up", queue=queue, count=150, error="the model does not answer")["taken"]
         == 150
     )
-    machine.sinks.await_(lambda: channels(machine, "DLQDepthHigh", began) == AI, 60, "nobody is told of the depth")
+    machine.sinks.await_(lambda: machine.sinks.channels("DLQDepthHigh", began) == AI, 60, "nobody is told of the depth")
     told = {one.channel: one.at - began for one in machine.sinks.about("DLQDepthHigh", began)}
     group = json.loads(dlq(machine, "groups", queue, "--output", "json"))  # a line for each: one
     assert (group["count"], group["error"]) == (150, "the model does not answer")
@@ -91,9 +92,9 @@ def test_a_dead_letter_goes_round_by_the_command_line_of_the_runbooks(machine: E
         handled.add(json.loads(message)["number"])
     assert handled == set(range(150))
     machine.sinks.await_(
-        lambda: channels(machine, "DLQDepthHigh", began, resolved=True) == AI, 90, "nobody is told that it is over"
+        lambda: machine.sinks.channels("DLQDepthHigh", began, resolved=True) == AI, 90, "nobody is told that it is over"
     )
-    assert channels(machine, "DLQDepthHigh", began) == AI
+    assert machine.sinks.channels("DLQDepthHigh", began) == AI
     over = {one.channel: one.at - mended for one in machine.sinks.about("DLQDepthHigh", mended) if one.resolves}
     kept.alert("DLQDepthHigh", "150 dead letters of one queue, on one machine", told, over)
 

@@ -22,7 +22,7 @@ BATCH = 5
 PAUSE = 0.05  # seconds between pushes
 
 
-def ask(pod: Pod, path: str, *, body: Any = None, method: str = "", seconds: float = 15, **query: str) -> bytes:
+def ask(pod: Pod, path: str, *, body: Any = None, method: str = "", seconds: float = 60, **query: str) -> bytes:
     """What a Pod answers. Raises OSError, an HTTPError where it says anything but 2xx."""
     words = f"?{urllib.parse.urlencode(query)}" if query else ""
     request = urllib.request.Request(

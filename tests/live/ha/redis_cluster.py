@@ -32,12 +32,16 @@ def objects(rendered: Path) -> list[dict[str, Any]]:
         if one["kind"] == "ConfigMap":
             one["data"]["redis.conf"] += CLUSTER
             start = one["data"]["start.sh"]
+            assert start.endswith("exec redis-server $config/redis.conf\n") and "user dlq on" in start
+            # by itself a node that comes back with another address goes on telling its old one (7.0)
+            start = start.removesuffix("\n") + ' --cluster-announce-ip "$POD_IP"\n'
             one["data"]["start.sh"] = start.replace(
                 "user dlq on", f"user {ADMIN} on #{digest} ~* &* +@all\nuser dlq on"
             )
-            assert start != one["data"]["start.sh"]
         if one["kind"] == "StatefulSet":
             one["spec"] |= {"replicas": SIZE, "podManagementPolicy": "Parallel"}
+            (container,) = one["spec"]["template"]["spec"]["containers"]
+            container["env"].append({"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
     return found
 
 

@@ -17,6 +17,9 @@ from . import redis_cluster
 
 ALERT = "RedisNotAppendOnly"
 PAGE = ["mail", "pagerduty", "slack"]
+LOADED = "alertmanager_config_hash"
+HEARD = "alertmanager_nflog_gossip_messages_propagated_total"
+"""Notifications of which a replica heard from another."""
 APPS = "alertmanager", "prometheus", "redis-exporter"
 
 
@@ -24,6 +27,13 @@ def ask(pod: Pod, path: str) -> list[dict]:
     """What an Alertmanager answers. Raises OSError."""
     with urllib.request.urlopen(f"http://{pod.address}:9093/api/v2{path}", timeout=10) as answer:
         return json.loads(answer.read())
+
+
+def metric(pod: Pod, name: str) -> float:
+    """A metric without labels. Raises OSError."""
+    with urllib.request.urlopen(f"http://{pod.address}:9093/metrics", timeout=10) as answer:
+        (line,) = [one for one in answer.read().decode().splitlines() if one.startswith(f"{name} ")]
+    return float(line.split()[1])
 
 
 def three(stage: Stage) -> list[Pod]:
@@ -111,7 +121,6 @@ def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(sta
             stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody stands in")
             beats(stage, 1)
         three(stage)
-        beats(stage, 1)
     ended = time.monotonic()
     stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
     beats(stage, 1)
@@ -128,10 +137,19 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
     stage: Stage, kept: Kept
 ) -> None:
     pods = three(stage)
+    beats(stage, 1)  # until the next one nothing but our alert is gossiped
     stage.sinks.refused.add("mail")
     try:
         with fault(stage) as began:
+            known(stage, pods)
+            before = [metric(pod, HEARD) for pod in pods[1:]]
             stage.sinks.await_(lambda: told(stage, began) == ["pagerduty", "slack"], 90, "nobody is paged")
+            # killed before the others have heard of it, it would be told twice: once at least is what is promised
+            stage.await_(
+                lambda: all(metric(pod, HEARD) >= had + 2 for pod, had in zip(pods[1:], before, strict=True)),
+                30,
+                "no gossip",
+            )
             with stage.killed(pods[0]):
                 stage.sinks.refused.clear()
                 stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody sends the mail")
@@ -148,3 +166,38 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
         ALERT, "the same, while the mail server refuses; killed after it had told the other channels, then mail is taken again",
         seconds(stage, began), seconds(stage, ended, over=True),
     )  # fmt: skip
+
+
+@pytest.mark.boots(*APPS, profile="ha")
+def test_a_changed_configuration_is_loaded_by_all_three_and_pages_nobody(stage: Stage, kept: Kept) -> None:
+    pods, began = three(stage), time.monotonic()
+    before = {metric(pod, LOADED) for pod in pods}
+    assert len(before) == 1
+    written = json.loads(stage.plane.kubectl("get", "-n", "auralink", "configmap/alertmanager-config", "-o", "json"))[
+        "data"
+    ]
+
+    def write(text: str) -> None:
+        patch = json.dumps({"data": {"alertmanager.yaml": text}})
+        stage.plane.kubectl("patch", "-n", "auralink", "configmap/alertmanager-config", "--type=merge", "-p", patch)
+
+    restarts = [pod.states["alertmanager"]["restarts"] for pod in pods]
+    write(written["alertmanager.yaml"] + "# a word more\n")
+    try:
+        stage.await_(
+            lambda: not before & {metric(pod, LOADED) for pod in pods},
+            60,
+            "a replica goes on with the old configuration",
+        )
+    finally:
+        write(written["alertmanager.yaml"])
+    stage.await_(
+        lambda: {metric(pod, LOADED) for pod in pods} == before, 60, "a replica goes on with the other configuration"
+    )
+    beats(stage, 1)
+    assert [pod.states["alertmanager"]["restarts"] for pod in pods] == restarts
+    told = [
+        one.text[:200] for one in stage.sinks.told if one.at >= began and one.channel != "watchdog" and not one.resolves
+    ]
+    assert told == []
+    kept.benign("configuration of three Alertmanagers changed, loaded by the sidecar of each", 0)
