@@ -132,7 +132,9 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
         ends()
 
 
-def _end(stage: Stage, kept: Kept, fault: Fault, alert: Alert, began: float, end: float, told: dict[str, float]) -> None:
+def _end(
+    stage: Stage, kept: Kept, fault: Fault, alert: Alert, began: float, end: float, told: dict[str, float]
+) -> None:
     """Once each, the end too; nothing of what it silences."""
     over = _await(stage, alert, end, fault.over, resolved=True)
     for resolved in (False, True):

@@ -171,9 +171,12 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
 def _with_imported(module: Path) -> set[Path]:
     """A module of scenarios and those that it takes something from; shared modules are in anyway."""
     found = {module}
-    for dots, name in re.findall(r"^from (\.+)((?:\w+\.)*test_\w+) import", module.read_text(), re.MULTILINE):
-        found |= _with_imported(module.parents[len(dots) - 1] / f"{name.replace('.', '/')}.py")
+    for dots, name, alone in _IMPORTED.findall(module.read_text()):
+        found |= _with_imported(module.parents[len(dots) - 1] / f"{(name or alone).replace('.', '/')}.py")
     return found
+
+
+_IMPORTED = re.compile(r"^from (\.+)(?:((?:\w+\.)*test_\w+) import| ?import (test_\w+))", re.MULTILINE)
 
 
 def _shared(path: Path) -> bool:

@@ -60,7 +60,7 @@ class Fast(Quick):
                 and _CARD not in (digits := encoded.translate(_ZEROS, b" -").decode())
                 and "0e" not in digits  # an exponent, perhaps
                 and not (" " in text and ("earer" in text or "asic" in text or "EARER" in text or "ASIC" in text))
-                and (text.rfind("{") == 0 and "[" not in text or self._plain_below(encoded, text, depth))
+                and ((text.rfind("{") == 0 and "[" not in text) or self._plain_below(encoded, text, depth))
             ):
                 return text
         except Exception:  # what is raised by `_plan`, or by orjson; a key that can't be hashed
