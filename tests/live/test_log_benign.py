@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from .conftest import SERVICES
-from .faults import firing
+from .faults import begun, firing
 from .kept import Kept
 from .stage import Stage
 from .test_alerts import SEARCH, edited
-from .test_benign import await_beats, began
+from .test_benign import await_beats
 from .test_log_alerts import LOGS
 
 BEATS = 10
@@ -45,7 +45,7 @@ def test_restarts_of_loki_and_of_its_agent_page_nobody(stage: Stage, kept: Kept)
         stage.plane.kubectl("rollout", "restart", "-n", namespace, workload)
         await_replaced(stage, app, known)
     await_beats(stage, BEATS)
-    told = began(stage, since)
+    told = [line for _, line in begun(stage, since)]
     for _, workload in workloads:
         kept.benign(f"kubectl rollout restart {workload}", len(told))
     assert told == []
@@ -81,7 +81,7 @@ def test_changed_configuration_a_burst_rotated_files_and_quiet_services_page_nob
             stage.order("dashboard-service", "log", level="INFO", message=f"part {part} " + "x" * 1000, count=1000)
             writer.logs["dashboard-service"].rotate()
         await_beats(stage, BEATS)
-    told = began(stage, since)
+    told = [line for _, line in begun(stage, since)]
     for operation in (
         "configuration of Loki and of the agent changed: ConfigMap and checksum, so both restart",
         "rules of Loki's ruler changed, which it reads by itself",
