@@ -48,6 +48,12 @@ def retried(stage: Stage, queue: str) -> set[int]:
     return handled
 
 
+def shown(stage: Stage) -> dict[str, int]:
+    """The depth of each queue that isn't empty, as dashboards show it."""
+    depth = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query="max by (queue) (dlq_depth_messages) > 0"))
+    return {one["metric"]["queue"]: int(one["value"][1]) for one in depth["data"]["result"]}
+
+
 def circle(stage: Stage) -> Iterator[None]:
     """The consumer fails, the letters pile up; Redis dies in between; an operator retries, and the consumer takes them."""
     dead = letters(stage)
@@ -61,9 +67,7 @@ def circle(stage: Stage) -> Iterator[None]:
     for number in range(FLOOD):
         dead.add(Record(ROOMS, b'{"number": %d}' % number, error="the room does not answer", attempts=3))
     yield
-    depth = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query="max by (queue) (dlq_depth_messages) > 0"))
-    shown = {one["metric"]["queue"]: int(one["value"][1]) for one in depth["data"]["result"]}
-    assert shown == {AGENTS: GIVEN_UP, ROOMS: FLOOD}
+    stage.await_(lambda: shown(stage) == {AGENTS: GIVEN_UP, ROOMS: FLOOD}, 30, "Prometheus does not show the depth")
 
     with stage.killed(stage.pods("dlq-redis")[0]):
         pass
