@@ -139,7 +139,7 @@ class Kubelet:
         for kind, found in self._events(self.plane.core.list_config_map_for_all_namespaces):
             if kind == "MODIFIED":
                 for (namespace, _), pod in list(self.pods.items()):
-                    if namespace == found["metadata"]["namespace"]:
+                    if namespace == found["metadata"]["namespace"] and pod.mounts(found["metadata"]["name"]):
                         with contextlib.suppress(LookupError):
                             pod.renew()
 

@@ -70,6 +70,15 @@ class Pod:
             if {"configMap", "secret"} & volume.keys() or "projected" in volume:
                 volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
 
+    def mounts(self, config_map: str) -> bool:
+        """Whether a running Pod has a ConfigMap among its volumes."""
+        sources = [
+            source
+            for volume in self.spec.get("volumes") or ()
+            for source in (volume, *volume.get("projected", {}).get("sources", ()))
+        ]
+        return bool(self.running) and any(one.get("configMap", {}).get("name") == config_map for one in sources)
+
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
 
