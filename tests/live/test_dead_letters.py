@@ -18,7 +18,7 @@ from .kept import Kept
 from .stage import Stage
 
 AGENTS, ROOMS = "agents:create", "rooms:create"
-GIVEN_UP, FLOOD = 150, 2000
+GIVEN_UP, FLOOD = 110, 2000
 
 
 def letters(stage: Stage) -> DeadLetters:
