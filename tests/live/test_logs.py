@@ -86,21 +86,29 @@ class Writing:
         for thread in self.threads:
             thread.join()
 
+    def _queries(self) -> dict[str, str]:
+        return {app: f'{{app="{name(self.stage, app)}"}} |= `{self.mark}`' for app in self.count}
+
+    def _taken(self) -> dict[str, tuple[int, int]]:
+        return {app: counted(self.stage, query, self.since) for app, query in self._queries().items()}
+
+    def go_on(self) -> None:
+        """Until Loki has lines that were written from now on."""
+        later = {app: last + 100 for app, last in self.count.items()}
+        self.stage.await_(lambda: all(n >= later[app] for app, (n, _) in self._taken().items()), 60, "no line comes")
+
     def fate(self, seconds: float = 30) -> Fate:
         """What Loki has of the lines, once it has as many as were written or `seconds` are over."""
-        queries = {app: f'{{app="{name(self.stage, app)}"}} |= `{self.mark}`' for app in self.count}
-
-        def taken() -> dict[str, tuple[int, int]]:
-            return {app: counted(self.stage, query, self.since) for app, query in queries.items()}
-
         with contextlib.suppress(AssertionError):
-            self.stage.await_(lambda: all(n >= self.count[app] for app, (n, _) in taken().items()), seconds, "lines")
+            self.stage.await_(
+                lambda: all(n >= self.count[app] for app, (n, _) in self._taken().items()), seconds, "lines"
+            )
         shown = {
             app: [
                 line.text
                 for line in lines(self.stage, f"{query} | json m=`message` | line_format `{{{{.m}}}}`", self.since)
             ]
-            for app, query in queries.items()
+            for app, query in self._queries().items()
         }
         written = {app: {f"{self.mark} {n}" for n in range(last)} for app, last in self.count.items()}
         assert all(written[app].issuperset(texts) for app, texts in shown.items())
@@ -108,7 +116,7 @@ class Writing:
             written=sum(self.count.values()),
             lost=[f"{app}: {text}" for app, texts in shown.items() for text in sorted(written[app] - set(texts))],
             shown_twice=sum(len(texts) - len(set(texts)) for texts in shown.values()),
-            sent_twice=sum(n + doubled - len(set(shown[app])) for app, (n, doubled) in taken().items()),
+            sent_twice=sum(n + doubled - len(set(shown[app])) for app, (n, doubled) in self._taken().items()),
         )
 
 
@@ -333,6 +341,7 @@ def test_rotations_and_a_restart_of_the_agent_lose_no_line_and_send_none_twice(
 
     with Writing(stage) as writing:
         rotate()
+        writing.go_on()  # what is rotated away while no agent runs is lost
         stage.replace(stage.pods(agent.app)[0])
         rotate()
     fate = writing.fate()
