@@ -65,11 +65,14 @@ class Fault:
     """`happens`: a generator function that makes the fault, yields, and mends it.
 
     What it yields, if anything, is when the fault began (monotonic seconds), where that was earlier.
+    `told`, `over`: seconds within which people must know.
     """
 
     words: str
     happens: Callable[[Stage], Iterator[float | None]]
     alerts: tuple[Alert, ...]
+    told: float = TOLD
+    over: float = OVER
 
 
 def title(one: Told) -> str:
@@ -112,7 +115,7 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
         course = fault.happens(stage)
         began = next(course) or began
         try:
-            told = {alert: _await(stage, alert, began, TOLD, resolved=False) for alert in fault.alerts}
+            told = {alert: _await(stage, alert, began, fault.told, resolved=False) for alert in fault.alerts}
             for alert in fault.alerts:
                 _must_be_right(stage, alert, began)
         finally:
@@ -120,7 +123,7 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
             next(course, None)
         again = {alert for later in chain[index + 1 :] for alert in later.alerts}
         for alert in fault.alerts:
-            ends = functools.partial(_end, stage, kept, fault.words, alert, began, end, told[alert])
+            ends = functools.partial(_end, stage, kept, fault, alert, began, end, told[alert])
             if alert in again:
                 ends()
             else:
@@ -129,16 +132,18 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
         ends()
 
 
-def _end(stage: Stage, kept: Kept, words: str, alert: Alert, began: float, end: float, told: dict[str, float]) -> None:
+def _end(
+    stage: Stage, kept: Kept, fault: Fault, alert: Alert, began: float, end: float, told: dict[str, float]
+) -> None:
     """Once each, the end too; nothing of what it silences."""
-    over = _await(stage, alert, end, OVER, resolved=True)
+    over = _await(stage, alert, end, fault.over, resolved=True)
     for resolved in (False, True):
         heard = sorted((one.channel, one.to) for one in _heard(stage, alert, began, resolved=resolved))
         assert heard == sorted(CHANNELS[alert.severity, alert.team]), f"{alert}, resolved={resolved}: {heard}"
     if alert.silences:
         milder = Alert(alert.name, alert.silences, alert.team, alert.service)
         assert not [one for one in stage.sinks.told if one.at >= began and milder.is_about(one)], milder
-    kept.alert(alert.name, words, told, over)
+    kept.alert(alert.name, fault.words, told, over)
 
 
 def _heard(stage: Stage, alert: Alert, since: float, *, resolved: bool) -> list[Told]:

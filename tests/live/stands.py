@@ -148,7 +148,9 @@ def _mounted(tree: Path, compose: Path, service: str) -> set[Path]:
 
 
 def harness(one: Scenario, tree: Path) -> set[Path]:
-    """What runs a scenario: the shared files of its folder and of those above, its own module; libs/ where it runs our own code."""
+    """What runs a scenario: the shared files of its folder and of those above, its own module and those that it imports from;
+    libs/ where it runs our own code.
+    """
     module = HERE / f"{one.module}.py"
     found = _with_imported(module)
     for folder in (HERE, *([module.parent] if module.parent != HERE else [])):
@@ -169,9 +171,12 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
 def _with_imported(module: Path) -> set[Path]:
     """A module of scenarios and those that it takes something from; shared modules are in anyway."""
     found = {module}
-    for dots, name in re.findall(r"^from (\.+)((?:\w+\.)*test_\w+) import", module.read_text(), re.MULTILINE):
-        found |= _with_imported(module.parents[len(dots) - 1] / f"{name.replace('.', '/')}.py")
+    for dots, name, alone in _IMPORTED.findall(module.read_text()):
+        found |= _with_imported(module.parents[len(dots) - 1] / f"{(name or alone).replace('.', '/')}.py")
     return found
+
+
+_IMPORTED = re.compile(r"^from (\.+)(?:((?:\w+\.)*test_\w+) import| ?import (test_\w+))", re.MULTILINE)
 
 
 def _shared(path: Path) -> bool:

@@ -46,16 +46,18 @@ def scale(stage: Stage, workload: str, replicas: int) -> None:
 
 
 @contextlib.contextmanager
-def edited(stage: Stage, name: str, key: str, edit: Callable[[str], str]) -> Iterator[None]:
+def edited(
+    stage: Stage, name: str, key: str, edit: Callable[[str], str], namespace: str = "auralink"
+) -> Iterator[None]:
     """Somebody edits a ConfigMap by hand, and puts it back; each time until the Pods that mount it see it."""
 
     def patch(text: str | None) -> None:
         body = json.dumps({"data": {key: text}})
-        stage.plane.kubectl("patch", "configmap", "-n", "auralink", name, "--type=merge", f"--patch={body}")
+        stage.plane.kubectl("patch", "configmap", "-n", namespace, name, "--type=merge", f"--patch={body}")
         files = [folder / key for folder in _mounts(stage, name)]
         stage.await_(lambda: all(_read(file) == text for file in files), 60, f"{name} is not swapped")
 
-    before = stage.plane.core.read_namespaced_config_map(name, "auralink").data.get(key)
+    before = stage.plane.core.read_namespaced_config_map(name, namespace).data.get(key)
     patch(edit(before or ""))
     try:
         yield

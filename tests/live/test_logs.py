@@ -27,6 +27,8 @@ from obsgen.model import Declaration
 from obsgen.road import load
 
 from . import stands
+from . import test_exported as exports
+from . import test_queries as queries
 from .kept import Kept
 from .lines import Line, counted, counter, lines, streams
 from .stage import Stage
@@ -388,6 +390,15 @@ def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_sends_none_twice(
     fate = agent.moved
     assert fate and (fate.lost, fate.sent_twice) == ([], 0)
     kept.number("lines lost or sent twice by a move to Alloy", 0, "lines", f"of {fate.written} written meanwhile")
+
+
+@with_alloy
+def test_with_alloy_every_question_about_logs_finds_what_happened_too(
+    stage: Stage, agent: Agent, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    stands.render("live-alloy", tmp_path / "live-alloy")
+    queries.answered(stage, tmp_path / "live-alloy", logs=True)
+    exports.known(stage, pytestconfig.getoption("--record"), "alloy")
 
 
 @with_each_agent
