@@ -51,7 +51,7 @@ class Pod:
         self.startable = threading.Event()  # cleared, what ended is not started again yet
         self.startable.set()
         self.problem = ""
-        self._lock = threading.Lock()
+        self._lock, self._laying_out = threading.Lock(), threading.Lock()
         self.thread = threading.Thread(target=self._live, daemon=True)
         self.thread.start()
 
@@ -66,9 +66,10 @@ class Pod:
                 return self.field(source["fieldPath"])
             return self._token(source.get("audience"))
 
-        for volume in self.spec.get("volumes") or ():
-            if {"configMap", "secret"} & volume.keys() or "projected" in volume:
-                volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
+        with self._laying_out:  # containers that start at the same time share them
+            for volume in self.spec.get("volumes") or ():
+                if {"configMap", "secret"} & volume.keys() or "projected" in volume:
+                    volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
 
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
