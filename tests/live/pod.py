@@ -71,6 +71,13 @@ class Pod:
                 if {"configMap", "secret"} & volume.keys() or "projected" in volume:
                     volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
 
+    def mounts(self, namespace: str, config_map: str) -> bool:
+        """Whether a volume holds this ConfigMap."""
+        volumes = self.spec.get("volumes") or ()
+        sources = [*volumes, *(one for volume in volumes for one in volume.get("projected", {}).get("sources", ()))]
+        named = {one["configMap"]["name"] for one in sources if "configMap" in one}
+        return namespace == self.namespace and config_map in named
+
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
 
