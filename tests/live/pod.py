@@ -73,8 +73,8 @@ class Pod:
 
     def mounts(self, namespace: str, config_map: str) -> bool:
         """Whether a volume holds this ConfigMap."""
-        volumes = self.spec.get("volumes") or ()
-        sources = [*volumes, *(one for volume in volumes for one in volume.get("projected", {}).get("sources", ()))]
+        held = self.spec.get("volumes") or ()
+        sources = [*held, *(one for volume in held for one in volume.get("projected", {}).get("sources", ()))]
         named = {one["configMap"]["name"] for one in sources if "configMap" in one}
         return namespace == self.namespace and config_map in named
 
