@@ -51,7 +51,7 @@ class Pod:
         self.startable = threading.Event()  # cleared, what ended is not started again yet
         self.startable.set()
         self.problem = ""
-        self._lock = threading.Lock()
+        self._lock, self._laying_out = threading.Lock(), threading.Lock()
         self.thread = threading.Thread(target=self._live, daemon=True)
         self.thread.start()
 
@@ -66,18 +66,17 @@ class Pod:
                 return self.field(source["fieldPath"])
             return self._token(source.get("audience"))
 
-        for volume in self.spec.get("volumes") or ():
-            if {"configMap", "secret"} & volume.keys() or "projected" in volume:
-                volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
+        with self._laying_out:  # containers that start at the same time share them
+            for volume in self.spec.get("volumes") or ():
+                if {"configMap", "secret"} & volume.keys() or "projected" in volume:
+                    volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
 
-    def mounts(self, config_map: str) -> bool:
-        """Whether a running Pod has a ConfigMap among its volumes."""
-        sources = [
-            source
-            for volume in self.spec.get("volumes") or ()
-            for source in (volume, *volume.get("projected", {}).get("sources", ()))
-        ]
-        return bool(self.running) and any(one.get("configMap", {}).get("name") == config_map for one in sources)
+    def mounts(self, namespace: str, config_map: str) -> bool:
+        """Whether a volume of this running Pod holds a ConfigMap."""
+        held = self.spec.get("volumes") or ()
+        sources = [*held, *(one for volume in held for one in volume.get("projected", {}).get("sources", ()))]
+        named = {one["configMap"]["name"] for one in sources if "configMap" in one}
+        return bool(self.running) and namespace == self.namespace and config_map in named
 
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
