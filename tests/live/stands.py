@@ -148,11 +148,11 @@ def _mounted(tree: Path, compose: Path, service: str) -> set[Path]:
 
 
 def harness(one: Scenario, tree: Path) -> set[Path]:
-    """What runs a scenario: the shared files of its folder and of those above, its own module and those of tests that it borrows from;
+    """What runs a scenario: the shared files of its folder and of those above, its own module and those that it imports from;
     libs/ where it runs our own code.
     """
     module = HERE / f"{one.module}.py"
-    found = _borrowed(module)
+    found = _with_imported(module)
     for folder in (HERE, *([module.parent] if module.parent != HERE else [])):
         found |= {path for path in folder.iterdir() if path.is_file() and _shared(path)}
     ours = any(OURS in path.read_text() for path in files(tree, one.apps) if path.suffix == ".yaml")
@@ -168,13 +168,15 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
     return found
 
 
-def _borrowed(module: Path) -> set[Path]:
-    """A module of scenarios, and those from which it imports."""
-    named = {name for pair in _BORROWS.findall(module.read_text()) for name in pair if name}
-    return {module}.union(*(_borrowed(module.with_name(f"{name}.py")) for name in named))
+def _with_imported(module: Path) -> set[Path]:
+    """A module of scenarios and those that it takes something from; shared modules are in anyway."""
+    found = {module}
+    for dots, name, alone in _IMPORTED.findall(module.read_text()):
+        found |= _with_imported(module.parents[len(dots) - 1] / f"{(name or alone).replace('.', '/')}.py")
+    return found
 
 
-_BORROWS = re.compile(r"^from \.(?: import (test_\w+)|(test_\w+) import)", re.MULTILINE)
+_IMPORTED = re.compile(r"^from (\.+)(?:((?:\w+\.)*test_\w+) import| ?import (test_\w+))", re.MULTILINE)
 
 
 def _shared(path: Path) -> bool:
