@@ -82,7 +82,7 @@ def read_by(text: str, recorded: Mapping[str, str]) -> set[str]:
 
 def of_logs(question: Question, recorded: Mapping[str, str]) -> bool:
     """Whether Loki or an agent has a part in the answer."""
-    if question.of == "loki":
+    if question.of == "loki" or any(f'app="{app}"' in question.text for app in UNREGISTERED):
         return True
     exporters = (upstream.exporters().get(name, frozenset()) for name in read_by(question.text, recorded))
     return any(found & UNREGISTERED for found in exporters)
