@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from . import images, probes, volumes
 from .crilog import CriLog
@@ -290,7 +291,7 @@ class Pod:
             "phase": phase, "podIP": self.address, "podIPs": [{"ip": self.address}], "hostIP": ADDRESS,
             "conditions": conditions, "containerStatuses": statuses, "startTime": now(),
         }  # fmt: skip
-        with contextlib.suppress(client.ApiException):
+        with contextlib.suppress(client.ApiException, HTTPError):  # the plane has ended
             self.kubelet.plane.core.patch_namespaced_pod_status(self.name, self.namespace, {"status": status})
         self.kubelet.notify()
 
