@@ -190,6 +190,8 @@ def test_a_scenario_stands_on_its_module_the_shared_harness_and_on_libraries_whe
     assert {"tests/live/test_dead_letters.py", "tests/live/stage.py", "tests/live/run"} <= files
     assert not {"tests/live/test_benign.py", "tests/live/check.py"} & files
     assert not any(file.startswith("libs/") for file in files)
+    benign = replace(module, module="test_benign")
+    assert stands.HERE / "test_alerts.py" in stands.harness(benign, tree)  # it imports from there
     with_libraries = stands.harness(replace(module, libraries=True), tree)
     assert stands.ROOT / "libs/python/auralink_shared/dlq/__init__.py" in with_libraries
 
@@ -212,3 +214,11 @@ def test_the_tables_hold_what_was_told() -> None:
 
 
 PLACES = ("runs", "scenarios", "alerts", "benign", "numbers", "not provoked")
+
+
+def test_a_scenario_stands_on_the_modules_that_it_borrows_from() -> None:
+    assert {path.name for path in stands._with_imported(stands.HERE / "test_logs.py")} == {
+        "test_logs.py",
+        "test_exported.py",
+        "test_queries.py",
+    }

@@ -71,7 +71,7 @@ def of_target(address: str, prefixes: tuple[str, ...]) -> dict[str, Row]:
 
 def program(server: str) -> str:
     """Name and version of what runs here as this server; our own has no version."""
-    return server if server == "dlq" else images.program(server).name.replace("-", " ")
+    return server if server == "dlq" else images.program(server).name.replace("-", " ", 1)
 
 
 def strange(server: str, seen: Mapping[str, Row]) -> list[str]:
@@ -95,21 +95,30 @@ def record(server: str, seen: Mapping[str, Row], program: str, folder: Path = UP
     text = path.read_text()
     file = yaml.safe_load(text)
     before, now = str(file["provoked"]), f"{program} {LIVE}"
-    rows: dict[str, Any] = file["metrics"]
-    for name, row in rows.items():
-        if name not in seen and before != now:
-            row.setdefault("provoked", before)
+    rows, ways = file["metrics"], file.get("ways", {})
+    if before != now:
+        way = next(
+            (name for name, said in ways.items() if said == before),
+            "alone" if "alone" not in ways else f"earlier{len(ways)}",
+        )
+        for name, row in rows.items():
+            if name not in seen and "provoked" not in row:
+                row["provoked"] = way
+                ways[way] = before
     for name, new in seen.items():
         kept = {key: value for key, value in rows.get(name, {}).items() if key in ("values", "open")}
         labels = sorted({*rows[name]["labels"], *new.labels}) if kept.get("open") else list(new.labels)
         rows[name] = {"type": new.type, "labels": labels, **kept}
-    path.write_text("".join(written(text, file | {"provoked": now})))
+    path.write_text("".join(written(text, file | {"provoked": now, "ways": ways})))
 
 
 def written(text: str, file: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a file whose text was `text`: its comment, then a row a line, in the order of the names."""
     yield from (line for line in text.splitlines(keepends=True) if line.startswith("#"))
     yield f"provoked: {json.dumps(file['provoked'], ensure_ascii=False)}\n"
+    if file.get("ways"):
+        yield "ways: # in which the rows that name one appeared\n"
+        yield from (f"  {name}: {json.dumps(said, ensure_ascii=False)}\n" for name, said in file["ways"].items())
     for section in ("metrics", "series"):
         if section in file:
             yield f"{section}:\n"

@@ -220,6 +220,7 @@ class Pod:
                 running = self._start(container, attempt)
             except images.AbsentError as error:  # ImagePullBackOff, for good
                 self._say_problem(error)
+                self.ending.wait()
                 return
             except LookupError as error:  # CreateContainerConfigError: tried again until it is there
                 self._say_problem(error)

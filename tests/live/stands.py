@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -147,9 +148,11 @@ def _mounted(tree: Path, compose: Path, service: str) -> set[Path]:
 
 
 def harness(one: Scenario, tree: Path) -> set[Path]:
-    """What runs a scenario: the shared files of its folder and of those above, its own module; libs/ where it runs our own code."""
+    """What runs a scenario: the shared files of its folder and of those above, its own module and those that it imports from;
+    libs/ where it runs our own code.
+    """
     module = HERE / f"{one.module}.py"
-    found = {module}
+    found = _with_imported(module)
     for folder in (HERE, *([module.parent] if module.parent != HERE else [])):
         found |= {path for path in folder.iterdir() if path.is_file() and _shared(path)}
     ours = any(OURS in path.read_text() for path in files(tree, one.apps) if path.suffix == ".yaml")
@@ -163,6 +166,17 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
     if "service.go" in module.read_text():
         found |= set((ROOT / "libs/go/logging").rglob("*.go")) | set((ROOT / "libs/go/internal").rglob("*.go"))
     return found
+
+
+def _with_imported(module: Path) -> set[Path]:
+    """A module of scenarios and those that it takes something from; shared modules are in anyway."""
+    found = {module}
+    for dots, name, alone in _IMPORTED.findall(module.read_text()):
+        found |= _with_imported(module.parents[len(dots) - 1] / f"{(name or alone).replace('.', '/')}.py")
+    return found
+
+
+_IMPORTED = re.compile(r"^from (\.+)(?:((?:\w+\.)*test_\w+) import| ?import (test_\w+))", re.MULTILINE)
 
 
 def _shared(path: Path) -> bool:

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import functools
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -26,8 +27,10 @@ from obsgen.model import Declaration
 from obsgen.road import load
 
 from . import stands
+from . import test_exported as exports
+from . import test_queries as queries
 from .kept import Kept
-from .lines import Line, counter, lines, streams
+from .lines import Line, counted, counter, lines, streams
 from .stage import Stage
 
 GO = "search-service-go"
@@ -46,47 +49,69 @@ with_alloy = pytest.mark.parametrize("agent", [WITH_ALLOY], indirect=True)
 # Who writes, and who ships
 
 
-@dataclass
-class Written:
-    """Lines `MARK 0`, `MARK 1`, … of each writer, so many so far."""
+@dataclass(frozen=True)
+class Fate:
+    """Of lines that were written: how many Loki lacks, how many a query shows twice, how many it was sent twice."""
 
-    mark: str
-    since: float
-    count: dict[str, int]
+    written: int
+    lost: int
+    shown_twice: int
+    sent_twice: int
 
 
-@contextlib.contextmanager
-def writing(stage: Stage) -> Iterator[Written]:
-    """Each writer writes 50 numbered lines a second until the end of the `with`."""
-    written, over = Written(f"numbered {uuid.uuid4().hex}", time.time(), dict.fromkeys(WRITERS, 0)), threading.Event()
+class Writing:
+    """Each writer writes 50 numbered lines a second: of 6 KB, so that what is sent again is not in Loki's newest block any more."""
 
-    def write(app: str) -> None:
-        while not over.is_set():
-            first = written.count[app]
-            stage.order(app, "log", level="INFO", message=f"{written.mark} {{n}}", first=first, count=50, rate=50)
-            written.count[app] += 50
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.mark, self.since = stage, f"numbered {uuid.uuid4().hex}", time.time()
+        self.count = dict.fromkeys(WRITERS, 0)
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._write, args=(app,)) for app in WRITERS]
 
-    threads = [threading.Thread(target=write, args=(app,)) for app in WRITERS]
-    for thread in threads:
-        thread.start()
-    try:
-        yield written
-    finally:
-        over.set()
-        for thread in threads:
+    def _write(self, app: str) -> None:
+        order = {
+            "level": "INFO",
+            "message": f"{self.mark} {{n}}",
+            "context": {f"part_{n}": "x" * 1000 for n in range(6)},
+        }
+        while not self.over.is_set():
+            self.stage.order(app, "log", **order, first=self.count[app], count=50, rate=50)
+            self.count[app] += 50
+
+    def __enter__(self) -> Writing:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for thread in self.threads:
             thread.join()
 
+    def fate(self, seconds: float = 30) -> Fate:
+        """What Loki has of the lines, once it has as many as were written or `seconds` are over."""
+        queries = {app: f'{{app="{name(self.stage, app)}"}} |= `{self.mark}`' for app in self.count}
 
-def arrived(stage: Stage, written: Written, seconds: float = 30) -> dict[str, list[int]]:
-    """The numbers that Loki has of each writer, in the order of their time, once it has the last ones or `seconds` are over."""
+        def taken() -> dict[str, tuple[int, int]]:
+            return {app: counted(self.stage, query, self.since) for app, query in queries.items()}
 
-    def found(app: str) -> list[int]:
-        text = lines(stage, f'{{app="{name(stage, app)}"}} |= `{written.mark}`', written.since - 1)
-        return [int(json.loads(line.text)["message"].rpartition(" ")[2]) for line in text]
-
-    with contextlib.suppress(AssertionError):
-        stage.await_(lambda: all(len(found(app)) >= count for app, count in written.count.items()), seconds, "lines")
-    return {app: found(app) for app in written.count}
+        with contextlib.suppress(AssertionError):
+            self.stage.await_(lambda: all(n >= self.count[app] for app, (n, _) in taken().items()), seconds, "lines")
+        shown = {
+            app: [
+                line.text
+                for line in lines(self.stage, f"{query} | json m=`message` | line_format `{{{{.m}}}}`", self.since)
+            ]
+            for app, query in queries.items()
+        }
+        written = {app: {f"{self.mark} {n}" for n in range(last)} for app, last in self.count.items()}
+        assert all(written[app].issuperset(texts) for app, texts in shown.items())
+        return Fate(
+            written=sum(self.count.values()),
+            lost=sum(len(written[app] - set(texts)) for app, texts in shown.items()),
+            shown_twice=sum(len(texts) - len(set(texts)) for texts in shown.values()),
+            sent_twice=sum(n + doubled - len(set(shown[app])) for app, (n, doubled) in taken().items()),
+        )
 
 
 def name(stage: Stage, app: str) -> str:
@@ -96,10 +121,10 @@ def name(stage: Stage, app: str) -> str:
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent that runs, and what was written while it took over."""
+    """The agent that runs, and what became of the lines that were written while it took over."""
 
     app: str
-    moved: Written | None = None
+    moved: Fate | None = None
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +158,9 @@ def agent(
         return
     tree = tmp_path_factory.mktemp("rendered") / "live-alloy"
     stands.render("live-alloy", tree)
-    with writing(stage) as written:
+    with Writing(stage) as writing:
         move(stage, "promtail", "alloy", tree)
-    yield Agent("alloy", written)
+    yield Agent("alloy", writing.fate())
     # Promtail goes on where it stopped: what Alloy shipped of these Pods would be shipped again
     for app in ("ai-core-service", "dashboard-service", GO):
         stage.plane.kubectl("-n", "auralink", "delete", "pod", stage.pods(app)[0].name, "--wait=false")
@@ -146,12 +171,12 @@ def agent(
 
 def move(stage: Stage, before: str, after: str, tree: Path) -> None:
     """The steps of docs/how-to/move-to-alloy.md."""
-    stage.plane.kubectl("-n", "auralink-agents", "delete", "daemonset", before)
-    stage.await_(lambda: not stage.pods(before), 60, f"{before} does not end")
+    agents = ("-n", "auralink-agents")
+    stage.plane.kubectl(*agents, "delete", "daemonset", before, "--cascade=foreground")
     stage.plane.kubectl("apply", "--server-side", "-k", str(tree))
     stage.await_ready(after)
     for kind in ("configmap/%s-config", "serviceaccount/%s"):
-        stage.plane.kubectl("-n", "auralink-agents", "delete", kind % before)
+        stage.plane.kubectl(*agents, "delete", kind % before)
     for kind in ("role/%s", "rolebinding/%s"):
         stage.plane.kubectl("-n", "auralink", "delete", kind % before)
 
@@ -300,7 +325,7 @@ def test_20000_lines_of_traces_of_their_own_make_as_many_streams_as_estimated(
 
 
 @with_each_agent
-def test_rotations_and_restarts_of_agent_and_loki_lose_no_line_and_double_none(
+def test_rotations_and_a_restart_of_the_agent_lose_no_line_and_send_none_twice(
     stage: Stage, agent: Agent, kept: Kept
 ) -> None:
     def rotate() -> None:
@@ -308,29 +333,62 @@ def test_rotations_and_restarts_of_agent_and_loki_lose_no_line_and_double_none(
             for log in stage.pods(app)[0].logs.values():
                 log.rotate()
 
-    with writing(stage) as written:
+    with Writing(stage) as writing:
         rotate()
         stage.replace(stage.pods(agent.app)[0])
         rotate()
+    fate = writing.fate()
+    assert (fate.lost, fate.sent_twice) == (0, 0)
+    how = f"of {fate.written} while it was restarted and the files rotated"
+    kept.number(f"lines lost or sent twice by {agent.app}", 0, "lines", how)
+
+
+@with_each_agent
+def test_a_killed_agent_loses_what_it_held_and_sends_again_what_it_read_since_it_kept_its_place(
+    stage: Stage, agent: Agent, kept: Kept
+) -> None:
+    pod = stage.pods(agent.app)[0]
+    with Writing(stage) as writing:
+        stage.await_(lambda: min(writing.count.values()) >= 300, 30, "nothing is written")
+        for container in pod.running.values():
+            container.send(signal.SIGKILL)
+        stage.await_(lambda: not pod.ready, 20, "it is not killed")
+        stage.await_(lambda: pod.ready, 60, "it does not come again")
+    fate = writing.fate()
+    # a batch of a second; positions are written every 10 s
+    assert fate.lost <= 200 and fate.sent_twice <= 1200
+    how = f"of {fate.written}, 100 a second, when it was killed"
+    kept.number(f"lines lost by {agent.app}", fate.lost, "lines", f"{how}: at most its batch of a second")
+    kept.number(f"lines sent twice by {agent.app}", fate.sent_twice, "lines", f"{how}: it keeps its place every 10 s")
+
+
+@with_each_agent
+def test_a_restart_of_loki_loses_no_line_and_shows_none_twice(stage: Stage, agent: Agent, kept: Kept) -> None:
+    with Writing(stage) as writing:
         stage.replace(stage.pods("loki")[0], 120)
-        rotate()
-    numbers = arrived(stage, written)
-    assert numbers == {app: list(range(count)) for app, count in written.count.items()}
+    fate = writing.fate()
+    assert (fate.lost, fate.shown_twice) == (0, 0)
     kept.number(
-        f"lines lost or doubled with {agent.app}", 0, "lines",
-        f"of {sum(written.count.values())} while it and Loki were restarted and the files rotated three times",
-    )  # fmt: skip
+        f"lines lost or shown twice, with {agent.app}", 0, "lines", f"of {fate.written} while Loki was restarted"
+    )
 
 
 @with_alloy
-def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_doubles_none(stage: Stage, agent: Agent, kept: Kept) -> None:
-    assert agent.moved
-    numbers = arrived(stage, agent.moved)
-    assert numbers == {app: list(range(count)) for app, count in agent.moved.count.items()}
-    kept.number(
-        "lines lost or doubled by a move to Alloy", 0, "lines",
-        f"of {sum(agent.moved.count.values())} written meanwhile, 100 a second",
-    )  # fmt: skip
+def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_sends_none_twice(
+    stage: Stage, agent: Agent, kept: Kept
+) -> None:
+    fate = agent.moved
+    assert fate and (fate.lost, fate.sent_twice) == (0, 0)
+    kept.number("lines lost or sent twice by a move to Alloy", 0, "lines", f"of {fate.written} written meanwhile")
+
+
+@with_alloy
+def test_with_alloy_every_question_about_logs_finds_what_happened_too(
+    stage: Stage, agent: Agent, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    stands.render("live-alloy", tmp_path / "live-alloy")
+    queries.answered(stage, tmp_path / "live-alloy", logs=True)
+    exports.known(stage, pytestconfig.getoption("--record"), "alloy")
 
 
 @with_each_agent

@@ -9,23 +9,18 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from obsgen import logql, promql, upstream
-from obsgen.checks.questions import made
 from obsgen.dashboard_reader import either
 
-from . import exported
 from .kept import Kept
-from .questions import Question, Servers, boards, of_board, of_rules, of_runbooks, records, selectors
+from .life import TRACE, happen, silence
+from .questions import Question, Servers, boards, of_board, of_rules, of_runbooks, records
 from .stage import Stage
 
 METRICS = pytest.mark.boots(
@@ -35,7 +30,6 @@ LOGS = pytest.mark.boots("loki", "promtail", "prometheus", "alertmanager", "dash
 UNREGISTERED = {"loki", "promtail", "alloy"}
 """Folders of upstream/ whose metrics are there with Loki and an agent only."""
 
-TRACE, USER = "4bf92f3577b34da6a3ce929d0e0e4736", "user_123"
 WORDS = {
     "APP": "dashboard-service", "SERVICE": "dashboard-service", "OWNER": "dashboard-service", '"X"': '"dashboard-service"',
     "QUEUE": "agents:create", "METRIC": "http_request_duration_seconds", 'trace_id="…"': f'trace_id="{TRACE}"',
@@ -80,43 +74,6 @@ def scrape_interval(tree: Path) -> int:
     return int(said)
 
 
-def happen(stage: Stage) -> None:
-    """A minute in the life of the services."""
-    board, brain = "dashboard-service", "ai-core-service"
-    stage.order(board, "request", code="200", count=300, seconds=0.2)
-    stage.order(board, "request", code="500", count=3, seconds=1.5)
-    words = {"trace_id": TRACE, "user_id": USER}
-    stage.order(board, "log", level="INFO", message="Room created", context={"duration_ms": 45}, count=3, **words)
-    stage.order(board, "log", level="WARN", message="Slow room", context={"duration_ms": 2300}, **words)
-    letter = {"dlq_message_id": "01JB6V"}
-    stage.order(
-        board, "log", level="ERROR", message="Operation moved to DLQ: dlq is told", context=letter, error="refused"
-    )
-    breaker = {"state": "open", "duration_ms": 3000}
-    for app in (board, brain):
-        stage.order(app, "log", level="FATAL", message="Circuit Breaker to the LLM", context=breaker, error="no answer")
-        stage.order(app, "log", level="INFO", message="a line of somebody who knows no standard", through="print")
-    stage.order(brain, "give_up", queue="agents:create", count=2)
-
-
-def silence(stage: Stage) -> None:
-    """Somebody silences an alert before it comes: it is active, and nobody is told of it."""
-    name, now = "SilencedOnPurpose", datetime.now(UTC)
-    ends = (now + timedelta(minutes=5)).isoformat()
-    matcher = {"name": "alertname", "value": name, "isRegex": False, "isEqual": True}
-    words = {"startsAt": now.isoformat(), "endsAt": ends, "createdBy": "nina", "comment": "for the graphs"}
-    for path, body in (
-        ("silences", {"matchers": [matcher], **words}),
-        ("alerts", [{"labels": {"alertname": name, "severity": "info"}, "endsAt": ends}]),
-    ):
-        request = urllib.request.Request(
-            f"http://{stage.pods('alertmanager')[0].address}:9093/api/v2/{path}",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request, timeout=10).close()
-
-
 def read_by(text: str, recorded: Mapping[str, str]) -> set[str]:
     """Metrics that a question reads, also behind what is recorded."""
     names = {name for name, _ in promql.metrics(promql.parse(text))}
@@ -140,9 +97,9 @@ def asked(tree: Path, *, logs: bool) -> Iterator[Question]:
     return (one for one in dict.fromkeys(found) if of_logs(one, recorded) == logs)
 
 
-def answered(stage: Stage, *, logs: bool) -> int:
-    """How many questions were asked; all are answered, and those that must have found something."""
-    questions = list(asked(stage.tree, logs=logs))
+def answered(stage: Stage, tree: Path, *, logs: bool) -> int:
+    """How many questions of a tree were asked; all are answered, and those that must have found something."""
+    questions = list(asked(tree, logs=logs))
     asks = servers(stage)
     left = [one for one in questions if not one.condition and not excused(one.text)]
     for one in questions:
@@ -164,14 +121,14 @@ def answered(stage: Stage, *, logs: bool) -> int:
 @METRICS
 def test_every_question_about_metrics_finds_what_happened(stage: Stage, kept: Kept) -> None:
     silence(stage)
-    number = answered(stage, logs=False)
+    number = answered(stage, stage.tree, logs=False)
     kept.number("questions about metrics, answered", number, "", "dashboards, rules and runbooks, asked of Prometheus")
 
 
 @LOGS
 def test_every_question_about_logs_finds_what_happened(stage: Stage, kept: Kept) -> None:
     stage.get("loki", 3100, "/flush")  # chunks are written, as they are after half an hour without lines
-    number = answered(stage, logs=True)
+    number = answered(stage, stage.tree, logs=True)
     kept.number(
         "questions about logs, answered", number, "", "dashboards, rules and runbooks, asked of Loki and Prometheus"
     )
@@ -231,83 +188,6 @@ def test_lines_are_found_for_the_time_range_with_which_a_dashboard_opens(stage: 
     own_range(stage, "loki")
 
 
-# What they read
-
-
-def series(stage: Stage, *, logs: bool) -> None:
-    """Each selector of each question finds series, or NOTHING excuses it; each label that is grouped by is on one of them."""
-    asks, missing = servers(stage), set()
-
-    def absent() -> bool:
-        missing.clear()
-        happen(stage)
-        for one in asked(stage.tree, logs=logs):
-            if one.of == "prometheus":
-                missing.update(_absent(asks, one))
-        return not missing
-
-    try:
-        stage.await_(absent, 60, "series that are not there")
-    except AssertionError:
-        raise AssertionError("\n".join(sorted(missing))) from None
-
-
-def _absent(asks: Servers, question: Question) -> Iterator[str]:
-    labels: set[str] = set()
-    for selector in selectors(question.text):
-        found = asks.get("prometheus", "/series", start=f"{time.time() - 900}", **{"match[]": selector})
-        labels.update(*found)
-        if not found and not excused(selector):
-            yield f"{question.where}: no series {selector}"
-    if not excused(question.text):
-        for label in promql.grouping_labels(promql.parse(question.text)) - labels - made(question.text):
-            yield f"{question.where}: no series has the label {label}: {question.text}"
-
-
-@METRICS
-def test_every_series_that_is_read_is_there(stage: Stage) -> None:
-    silence(stage)
-    series(stage, logs=False)
-
-
-@LOGS
-def test_every_series_of_loki_and_its_agent_that_is_read_is_there(stage: Stage) -> None:
-    series(stage, logs=True)
-
-
-# The rules
-
-
-def loaded(stage: Stage, of: str, folder: str, asks: Callable[[], Any]) -> None:
-    """The groups of a folder of rules are those of the server, each rule evaluated without an error."""
-    rendered = {}
-    for path in (stage.tree / folder).glob("*.yaml"):
-        if not path.stem.endswith("_test"):
-            for group in yaml.safe_load(path.read_text())["groups"]:
-                rendered[group["name"]] = [rule.get("alert") or rule["record"] for rule in group["rules"]]
-
-    def healthy() -> bool:
-        groups = asks()["groups"]
-        assert {one["name"]: [rule["name"] for rule in one["rules"]] for one in groups} == rendered
-        return all(rule["health"] == "ok" for one in groups for rule in one["rules"])
-
-    stage.await_(healthy, 90, f"{of} does not evaluate its rules")
-
-
-@pytest.mark.boots("prometheus")
-def test_prometheus_evaluates_every_rule(stage: Stage) -> None:
-    asks = servers(stage)
-    loaded(stage, "Prometheus", "monitoring/rules", lambda: asks.get("prometheus", "/rules"))
-
-
-@pytest.mark.boots("loki")
-def test_loki_evaluates_every_rule(stage: Stage) -> None:
-    stage.await_ready("loki")
-    loaded(
-        stage, "Loki", "logging/rules", lambda: json.loads(stage.get("loki", 3100, "/prometheus/api/v1/rules"))["data"]
-    )
-
-
 # The plan's five queries
 
 
@@ -364,34 +244,3 @@ def test_the_five_queries_of_the_plan_find_exactly_their_lines(stage: Stage) -> 
     everything = stage.await_(lambda: len(all := found("Lines")) == 17 and all, 60, "the lines do not arrive")
     assert everything >= expected["Error lines"]
     assert {panel: found(panel) for panel in expected} == expected
-
-
-# What the servers export
-
-
-def known(stage: Stage, record: bool, *apps: str) -> None:
-    """The metrics of these apps are those of upstream/, with their types and labels; `record` writes them there first."""
-    targets = servers(stage).get("prometheus", "/targets", state="active")["activeTargets"]
-    for app in apps:
-        folder, prefixes = exported.SERVERS[app]
-        seen: dict[str, exported.Row] = {}
-        for address in (one["scrapeUrl"] for one in targets if one["labels"].get("app") == app):
-            seen |= exported.of_target(address, prefixes)
-        assert seen, f"{app} is no target"
-        if record:
-            exported.record(folder, seen, exported.program(folder))
-            upstream.metrics.cache_clear()
-            upstream._file.cache_clear()
-        assert exported.strange(folder, seen) == []
-
-
-@METRICS
-def test_what_the_servers_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
-    happen(stage)
-    known(stage, pytestconfig.getoption("--record"), "prometheus", "alertmanager", "redis-exporter", "dlq-api")
-
-
-@LOGS
-def test_what_loki_and_its_agent_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
-    happen(stage)
-    known(stage, pytestconfig.getoption("--record"), "loki", "promtail")

@@ -11,13 +11,18 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from time import time_ns
 from typing import Any
 
 from .failure import Failure
 from .levels import LEVELS
 from .metrics import counts
 from .redaction import Redaction
-from .trace import NOBODY, ZEROS, Identity
+from .trace import NOBODY, ZEROS, Identity, current, get_current
+from .trace import request_id_var as request_id
+from .trace import span_id_var as span_id
+from .trace import trace_id_var as trace_id
+from .trace import user_id_var as user_id
 from .values import DEPTH, Cut, Values, size
 
 LINE = 15360
@@ -50,6 +55,7 @@ class Entry:
         }
         self._messages: dict[str, str] = {}
         self._identities: dict[Identity, str] = {}
+        self._here: dict[tuple[str, ...], str] = {}
         pairs = ",".join(
             f'"{key}":{self._values.text(metadata.get(key) or default, NAME, Cut())}'
             for key, default in (
@@ -61,6 +67,45 @@ class Entry:
         self._tail = f',"metadata":{{{pairs}}}}}\n'
         self._second = self._moment = (-1, "")
 
+    def here(
+        self, level: str, message: object, context: object = None, failure: Failure = NO_FAILURE, at: int | None = None
+    ) -> bytes:
+        """The `line` of the running code, whose identity is `current`."""
+        try:
+            # The quick way: each part was made before, nothing is left out, so it is no long line. No calls that can be spared.
+            if (
+                failure is NO_FAILURE
+                and (get_current is None or not get_current())
+                and (who := self._here.get((trace_id.get(), span_id.get(), user_id.get(), request_id.get())))
+                and type(message) is str
+                and (text := self._messages.get(message))
+                and (
+                    members := self._quick(context, DEPTH)
+                    if type(context) is dict
+                    else "{}"
+                    if context is None
+                    else None
+                )
+            ):
+                at = time_ns() if at is None else at
+                moment, begun = self._moment
+                if moment != at // 1_000_000:
+                    begun = self._begun(at)
+                return f"{begun}{self._levels[level]}{who}{text}{members}{self._tail}".encode()
+        except Exception:  # what can't be a key of a dict
+            pass
+        identity = current()
+        line = self.line(level, message, context, identity, failure, at)
+        self._learn(identity)
+        return line
+
+    def _learn(self, identity: Identity) -> None:
+        """Who `here` is, where it is somebody; a span of OpenTelemetry's is asked for every time."""
+        key = trace_id.get(), span_id.get(), user_id.get(), request_id.get()
+        if (get_current is None or not get_current()) and all(type(one) is str for one in key):
+            if identity[0] != ZEROS and (who := self._identities.get(identity)):
+                _keep(self._here, key, who)
+
     def line(
         self,
         level: str,
@@ -71,23 +116,10 @@ class Entry:
         at: int | None = None,
     ) -> bytes:
         """The line as UTF-8 with its newline. `at` is nanoseconds since 1970 (now). Raises nothing."""
-        at = time.time_ns() if at is None else at
+        at = time_ns() if at is None else at
         if identity[0] == ZEROS:
             self.counts.without_trace += 1
         try:
-            # The quick way: each part was made before, nothing is left out, so it is no long line. No calls that can be spared.
-            if (
-                failure is NO_FAILURE
-                and type(message) is str
-                and (text := self._messages.get(message))
-                and (who := self._identities.get(identity))
-            ):
-                members = "{}" if context is None else self._quick(context, DEPTH) if type(context) is dict else None
-                if members:
-                    moment, begun = self._moment
-                    if moment != at // 1_000_000:
-                        begun = self._begun(at)
-                    return f"{begun}{self._levels[level]}{who}{text}{members}{self._tail}".encode()
             return self._line(level, message, context, identity, failure, at)
         except Exception as error:
             self.counts.failures += 1

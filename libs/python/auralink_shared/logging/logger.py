@@ -11,7 +11,6 @@ from . import levels
 from .background import Sink, behind
 from .entry import NO_FAILURE, Entry
 from .failure import failure
-from .trace import current
 from .writer import to
 
 Context = Mapping[str, Any] | None
@@ -43,6 +42,7 @@ class StructuredLogger:
         self.entry = Entry(
             service_name, found, {"instance_id": instance_id, "version": version, "environment": environment}
         )
+        self._here = self.entry.here
         if isinstance(output, int):
             writer = to(output, self._missing)
             self.writer: Sink = behind(writer) if background else writer
@@ -101,7 +101,7 @@ class StructuredLogger:
     def _log(self, level: str, message: object, context: object, error: object = None) -> None:
         if self._bound:
             context = _merged(self._bound, context)
-        line = self.entry.line(level, message, context, current(), NO_FAILURE if error is None else failure(error))
+        line = self._here(level, message, context, NO_FAILURE if error is None else failure(error))
         if not self.writer.write(line, level):
             self.entry.counts.dropped[level] += 1
 

@@ -1,143 +1,143 @@
 """The quick way: what `values` gives for a context in which all is well known and nothing is left out, else nothing.
 
-Most contexts are such: text, numbers, booleans and None, under keys that were there before, in dicts, lists and tuples. Their JSON text
-is put together in one loop, and all their text is looked at for credentials at once. Whatever is in doubt takes the thorough way.
+Most contexts are such: text, numbers, booleans and None, in dicts, lists and tuples. Each container is copied and the copy looked at, so
+that no other thread puts anything in afterwards; secret values are replaced in it; then it is encoded in one call, and all its text
+looked at for credentials at once. Which keys of a dict are secret or have a declared type depends on nothing but its keys: that is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from json.encoder import encode_basestring  # the C function, where there is one
+from collections.abc import Mapping
+from json import JSONEncoder, encoder
 from typing import Any
 
 from .redaction import MARK, Redaction
 
-KEYS = 4096  # that are remembered
-FEW = 64  # members of one container
+FEW = 64  # members of one container, characters of a key
 SMALL = 4096  # bytes: no value is larger, so that no limit of values.py is reached
-EXACT: Mapping[str, tuple[type, ...]] = {"number": (int, float), "string": (str,), "boolean": (bool,), "object": ()}
-Encode = Callable[[str], str]
-_NAMES = {True: "true", False: "false", None: "null"}
+EXACT: Mapping[str, frozenset[type]] = {
+    "number": frozenset((int, float)),
+    "string": frozenset((str,)),
+    "boolean": frozenset((bool,)),
+}
+KEPT = 2048  # plans
+_NONE: frozenset[type] = frozenset()
+
+_OURS = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+_MAKE = getattr(encoder, "c_make_encoder", None)
+# What JSONEncoder makes anew for every value, where it is made in C.
+_PARTS = _MAKE and _MAKE(None, _OURS.default, encoder.encode_basestring, None, ":", ",", False, False, True)
+
+
+def encode(value: Any) -> bytes:
+    """The value as JSON."""
+    return ("".join(_PARTS(value, 0)) if _PARTS else _OURS.encode(value)).encode()
+
+
+Plan = tuple[tuple[Any, frozenset[type] | None], ...]
+"""Of a dict's keys those that matter: which types the value may have, None for a secret. Of all others it may be anything."""
 
 
 class Quick:
-    """Contexts under the keys that `learn` was told. `types` are the declared ones."""
+    """Contexts under one contract. `types` are the declared ones; `encode` is that of `encoding`."""
 
     def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
-        self._types, self._redaction = types, redaction
-        self._top: dict[str, str] = {}  # the key as JSON text, for those without a declared type
-        self._below: dict[str, str] = {}
-        self._secret: dict[str, str] = {}
-
-    def learn(self, key: str, name: str, secret: bool) -> None:
-        """A key, and its JSON text with the colon."""
-        if len(self._below) + len(self._secret) >= KEYS:  # keys that are ids: begin anew
-            for known in (self._top, self._below, self._secret):
-                known.clear()
-        if secret:
-            self._secret[key] = f'{name}"{MARK}"'
-            return
-        self._below[key] = name
-        if key not in self._types:
-            self._top[key] = name
+        self._types, self._redaction, self._encode = types, redaction, encode
+        self._quiet = redaction.quiet_json
+        self._top: dict[tuple[Any, ...], Plan] = {}
+        self._below: dict[tuple[Any, ...], Plan] = {}
 
     def context(self, value: dict[Any, Any], depth: int) -> str | None:
         """The JSON text of at most `SMALL` bytes, or None: not the quick way."""
-        parts: list[str] = []
-        texts: list[str] = []
         try:
-            self._dict(value, self._top, depth, parts, texts, encode_basestring)
-            if texts and not self._redaction.quiet("\0".join(texts)):
-                parts = []
-                self._dict(value, self._top, depth, parts, [], self._redacted)
-            text = "".join(parts)
-            if len(text) > SMALL or not (text.isascii() or len(text.encode()) <= SMALL):  # half a surrogate pair raises
+            copy = self._dict(value, self._top, depth)
+            encoded = self._encode(copy)
+            if len(encoded) > SMALL:
                 return None
-            return text
-        except Exception:  # what is raised below; another thread that writes to it; a key that can't be hashed
+            if not self._quiet(encoded):
+                self._redact(copy)
+                encoded = self._encode(copy)
+                if len(encoded) > SMALL:
+                    return None
+            return encoded.decode()
+        except Exception:  # what is raised below; half a surrogate pair; a key that no encoder knows
             return None
 
-    def _redacted(self, text: str) -> str:
-        if len(text) > SMALL:
-            raise LookupError
-        return str(encode_basestring(self._redaction.text(text)))
-
-    def _dict(
-        self,
-        value: dict[Any, Any],
-        names: dict[str, str],
-        depth: int,
-        parts: list[str],
-        texts: list[str],
-        encode: Encode,
-    ) -> None:
-        if len(value) > FEW:
-            raise LookupError
-        before = "{"
-        for key, item in value.items():
+    def _dict(self, value: dict[Any, Any], plans: dict[tuple[Any, ...], Plan], depth: int) -> dict[Any, Any]:
+        copy = value.copy()
+        plan = plans.get(tuple(copy))
+        if plan is None:
+            plan = self._plan(copy, plans)
+        for key, kinds in plan:
+            if kinds is None:
+                copy[key] = MARK
+            elif type(copy[key]) not in kinds:
+                raise LookupError
+        for key, item in copy.items():
             kind = type(item)
-            name = names.get(key)
-            if name is None:
-                if key in self._secret:
-                    parts.append(before + self._secret[key])
-                    before = ","
-                    continue
-                name = self._declared(key, kind)
-            name = before + name
-            before = ","
-            if kind is str:
-                texts.append(item)
-                parts.append(name + encode(item))
-            elif kind is int and -9223372036854775808 <= item <= 9223372036854775807:
-                parts.append(name + int.__repr__(item))
-            elif kind is float and item - item == 0.0:  # neither NaN nor infinite
-                parts.append(name + float.__repr__(item))
-            elif kind is bool or item is None:
-                parts.append(name + _NAMES[item])
+            if kind is str or kind is int or kind is bool or item is None:
+                continue
+            if kind is float:
+                # Encoders differ in where an exponent begins, and in what NaN is.
+                if not (1e-4 <= item < 1e16 or -1e16 < item <= -1e-4 or item == 0.0):
+                    raise LookupError
             elif depth < 2:
                 raise LookupError
             elif kind is dict:
-                parts.append(name)
-                self._dict(item, self._below, depth - 1, parts, texts, encode)
+                copy[key] = self._dict(item, self._below, depth - 1)
             elif kind is list or kind is tuple:
-                parts.append(name)
-                self._list(item, depth - 1, parts, texts, encode)
+                copy[key] = self._list(item, depth - 1)
             else:
                 raise TypeError
-        parts.append("}" if before == "," else "{}")
+        return copy
 
-    def _list(self, value: Any, depth: int, parts: list[str], texts: list[str], encode: Encode) -> None:
-        items = value[: FEW + 1]  # a copy: a list may grow while it is looked at
-        if len(items) > FEW:
+    def _list(self, value: Any, depth: int) -> list[Any]:
+        copy = list(value)
+        if len(copy) > FEW:
             raise LookupError
-        before = "["
-        for item in items:
+        for place, item in enumerate(copy):
             kind = type(item)
-            if kind is str:
-                texts.append(item)
-                parts.append(before + encode(item))
-            elif kind is int and -9223372036854775808 <= item <= 9223372036854775807:
-                parts.append(before + int.__repr__(item))
-            elif kind is float and item - item == 0.0:
-                parts.append(before + float.__repr__(item))
-            elif kind is bool or item is None:
-                parts.append(before + _NAMES[item])
+            if kind is str or kind is int or kind is bool or item is None:
+                continue
+            if kind is float:
+                if not (1e-4 <= item < 1e16 or -1e16 < item <= -1e-4 or item == 0.0):
+                    raise LookupError
             elif depth < 2:
                 raise LookupError
             elif kind is dict:
-                parts.append(before)
-                self._dict(item, self._below, depth - 1, parts, texts, encode)
+                copy[place] = self._dict(item, self._below, depth - 1)
             elif kind is list or kind is tuple:
-                parts.append(before)
-                self._list(item, depth - 1, parts, texts, encode)
+                copy[place] = self._list(item, depth - 1)
             else:
                 raise TypeError
-            before = ","
-        parts.append("]" if before == "," else "[]")
+        return copy
 
-    def _declared(self, key: Any, kind: type) -> str:
-        """The name of a key whose declared type the value has. Raises LookupError where it is another, or the key unknown."""
-        declared = self._types[key] if type(key) is str else ""
-        if type(declared) is not str or kind not in EXACT[declared]:
+    def _plan(self, keys: dict[Any, Any], plans: dict[tuple[Any, ...], Plan]) -> Plan:
+        if len(keys) > FEW:
             raise LookupError
-        return self._below[key]
+        if len(plans) >= KEPT:  # keys that are ids: begin anew
+            plans.clear()
+        types = self._types if plans is self._top else {}
+        found = []
+        for key in keys:
+            if type(key) is not str or not key.isascii() or len(key) > FEW:
+                found.append((key, _NONE))
+            elif self._redaction.key(key):
+                found.append((key, None))
+            elif key in types:
+                declared = types[key]
+                found.append((key, EXACT.get(declared, _NONE) if type(declared) is str else _NONE))
+        plans[tuple(keys)] = tuple(found)
+        return plans[tuple(keys)]
+
+    def _redact(self, copy: dict[Any, Any] | list[Any]) -> None:
+        """In a copy that `_dict` made: the credentials in its texts."""
+        for key, item in copy.items() if type(copy) is dict else enumerate(copy):
+            kind = type(item)
+            if kind is str:
+                copy[key] = self._redaction.text(item)
+            elif kind is int:
+                if not -9223372036854775808 <= item <= 9223372036854775807:
+                    raise LookupError
+            elif kind is dict or kind is list:
+                self._redact(item)

@@ -36,7 +36,7 @@ class Redaction:
     def __init__(self, keys: Iterable[str]) -> None:
         self.words = frozenset(filter(None, map(word, keys)))
         self._tails = tuple("_" + name for name in self.words)
-        self._plain = tuple(sorted(name.replace("_", "") for name in self.words))
+        self.plain = tuple(sorted(name.replace("_", "") for name in self.words))
         names = "|".join(sorted(re.escape(name).replace("_", "[-_ ]?") for name in self.words))
         # password=…, 'password': '…', "password":"…", the closing quote cut off or not; a bare `token: expired` is a sentence.
         self._pairs: re.Pattern[str] | None = (
@@ -77,7 +77,7 @@ class Redaction:
             return False
         if b"=" in marks or b"'" in marks or b'"' in marks or b"\\" in marks:
             plain = raw.translate(_LOWER, b" -_").decode()
-            return not any(name in plain for name in self._plain)
+            return not any(name in plain for name in self.plain)
         return True
 
     def text(self, text: str) -> str:

@@ -14,7 +14,6 @@ from .background import Sink
 from .entry import NO_FAILURE, Entry
 from .failure import Failure, failure
 from .logger import StructuredLogger
-from .trace import current
 from .values import to_text
 
 # What a record has by itself; all else came with `extra`. `color_message` is uvicorn's message once more, with colours.
@@ -38,7 +37,7 @@ def record_line(entry: Entry, record: logging.LogRecord) -> bytes:
         fields = failure(record.exc_info[1])
     elif record.exc_text or record.stack_info:
         fields = Failure(stack_trace=to_text(record.exc_text or record.stack_info))
-    return entry.line(levels.name(record.levelno), message, context, current(), fields, int(record.created * 1e9))
+    return entry.here(levels.name(record.levelno), message, context, fields, int(record.created * 1e9))
 
 
 def _dict(value: Mapping[Any, Any]) -> Mapping[Any, Any]:

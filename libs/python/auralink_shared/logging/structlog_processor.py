@@ -9,7 +9,6 @@ from typing import Any
 from .entry import NO_FAILURE, Entry
 from .failure import failure
 from .levels import name, number
-from .trace import current
 
 # structlog's own additions, which the line has in places of its own.
 _TAKEN = ("event", "level", "timestamp", "exc_info", "log_level")
@@ -38,4 +37,4 @@ class StructlogRenderer:
             level = name(number(level))
         except ValueError:  # a method that is no level, such as `msg`
             level = "INFO"
-        return self.entry.line(level, event.get("event", ""), context, current(), fields)[:-1]
+        return self.entry.here(level, event.get("event", ""), context, fields)[:-1]

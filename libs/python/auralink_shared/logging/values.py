@@ -19,14 +19,15 @@ from itertools import islice
 from json.encoder import encode_basestring  # the C function, where there is one
 from typing import Any
 
-from .fast import Encoder, Fast
-from .quick import KEYS, SMALL, Quick
+from .fast import Fast, dumps
+from .quick import SMALL, Quick
 from .redaction import MARK, Redaction
 
 DEPTH = 8  # containers within each other, the context itself included
 VALUE = 4096  # one value in the context
 REPR = 1024  # a value that has no JSON form, as its repr
 KEY = 256
+KEYS = 4096  # that are remembered
 _WORK = 65536  # bytes looked at in one container before the rest is left out
 _INT64 = 1 << 63
 _TOO_DEEP, _CIRCULAR = '"<too deep>"', '"<circular>"'
@@ -78,7 +79,7 @@ class Values:
     def __init__(self, redaction: Redaction, types: Types) -> None:
         self._redaction, self._types = redaction, types
         self._keys: dict[str, tuple[str, bool]] = {}
-        self.quick = Quick(types, redaction) if Encoder is None else Fast(types, redaction)
+        self.quick = Quick(types, redaction) if dumps is None else Fast(types, redaction)
 
     def context(self, value: Mapping[Any, Any], limit: int, cut: Cut) -> str:
         """A mapping as an object of at most `limit` bytes; members that don't fit are left out, in order."""
@@ -177,7 +178,6 @@ class Values:
             if len(self._keys) >= KEYS:  # keys that are ids: begin anew
                 self._keys.clear()
             self._keys[key] = found
-            self.quick.learn(key, *found)
         return found
 
     def _declared(

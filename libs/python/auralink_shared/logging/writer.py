@@ -1,8 +1,9 @@
 """Whole lines to a file descriptor, whatever is at its other end.
 
 A pipe takes up to PIPE_BUF bytes in one piece; more than that, and lines of several threads or processes mix (every
-logging library has this). So on a pipe each writer holds a lock of its process and one between processes, and never
-writes what the pipe has no room for: a reader that stalls costs `patience` once and then nothing, until it reads again.
+logging library has this). So on a pipe each writer holds a lock of its process and, unless it is alone there (`alone`),
+one between processes, and never writes what the pipe has no room for: a reader that stalls costs `patience` once and
+then nothing, until it reads again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 import weakref
 from collections.abc import Callable
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
+
+from .alone import Alone
 
 PIPE_BUF = select.PIPE_BUF
 _LOCK = LOCK_EX | LOCK_NB
@@ -36,7 +39,7 @@ class Writer:
         self, fd: int = 1, *, patience: float = PATIENCE, notice: Callable[[int], bytes] | None = None
     ) -> None:
         self.fd, self.patience, self.notice = fd, patience, notice
-        self.written = self.dropped = 0
+        self.dropped = 0
         self._untold = 0
         self._rest = b""  # of a line whose beginning is out
         self.stalled = False  # nobody reads: what comes is not waited for until there is room again
@@ -51,6 +54,8 @@ class Writer:
             mode = 0
         self._shared = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         self._nowait = NOWAIT if stat.S_ISFIFO(mode) else 0
+        self._file = stat.S_ISREG(mode)
+        self._alone = Alone(fd)
         _WRITERS.add(self)
 
     def write(self, line: bytes, level: str = "INFO", /) -> bool:
@@ -59,42 +64,71 @@ class Writer:
 
     def offer(self, line: bytes) -> bool:
         """As `write`, but a line that did not go out is the caller's, not counted."""
+        if self._file:  # one write is one piece there, whoever else writes
+            try:
+                if (sent := os.write(self.fd, line)) == len(line):
+                    return True
+                with self._lock:
+                    self._whole(line[sent:])
+                return True
+            except (OSError, ValueError) as error:
+                return self._failed(error)
         lock = self._lock
         if not (lock.acquire(False) or lock.acquire(timeout=0 if self.stalled else 2 * self.patience)):
             return False
-        if self._busy:  # a signal handler logs in the middle of a line
-            lock.release()
-            return self._later(line)
-        self._busy = True
         try:
-            if not self._shared:
-                if (sent := os.write(self.fd, line)) != len(line):
-                    self._whole(line[sent:])
-            elif self._nowait and len(line) <= PIPE_BUF and not (self._untold or self._rest):
-                # Most lines: nobody else is writing, there is room. A short one is out whole or not at all.
-                fd = self.fd
-                try:
-                    lockf(fd, _LOCK)
-                    try:
-                        os.pwritev(fd, (line,), -1, self._nowait)
-                    finally:
-                        lockf(fd, LOCK_UN)
-                    self.stalled = False
-                except OSError:  # somebody holds it, no room; what else it may be, `_on_pipe` finds
-                    if not self._on_pipe(line):
-                        return False
-            elif not self._on_pipe(line):
-                return False
-            if self._rest:
-                self._end()
-            self.written += 1
-            return True
-        except (OSError, ValueError) as error:
-            self._complain(f"log lines can't be written: {error}")
-            return False
+            if len(line) <= PIPE_BUF and time.monotonic() < self._alone.until:
+                try:  # most lines: nobody else is there, and a short one is out whole or not at all
+                    os.pwritev(self.fd, (line,), -1, self._nowait)
+                    return True
+                except OSError:  # no room; what else it may be, `_on_pipe` finds
+                    pass
+            if self._busy:  # a signal handler logs in the middle of a line
+                return self._later(line)
+            self._busy = True
+            try:
+                return self._out(line)
+            except (OSError, ValueError) as error:
+                return self._failed(error)
+            finally:
+                self._busy = False
         finally:
-            self._busy = False
             lock.release()
+
+    def _out(self, line: bytes) -> bool:
+        alone = self._alone
+        until, alone.until = alone.until, 0.0  # of a line in pieces the rest comes first
+        if not self._shared:
+            if (sent := os.write(self.fd, line)) != len(line):
+                self._whole(line[sent:])
+        elif not (self._short(line) or self._on_pipe(line)):
+            return False
+        if self._rest:
+            self._end()
+        if not (self._rest or self._untold):
+            alone.until = alone.until or until
+        return True
+
+    def _short(self, line: bytes) -> bool:
+        """Write a line of one piece, if nobody has the lock and there is room."""
+        if not self._nowait or len(line) > PIPE_BUF or self._untold or self._rest:
+            return False
+        fd = self.fd
+        try:
+            lockf(fd, _LOCK, 1)
+            try:
+                os.pwritev(fd, (line,), -1, self._nowait)
+                self._alone.ask()
+            finally:
+                lockf(fd, LOCK_UN, 1)
+        except OSError:
+            return False
+        self.stalled = False
+        return True
+
+    def _failed(self, error: Exception) -> bool:
+        self._complain(f"log lines can't be written: {error}")
+        return False
 
     def _end(self) -> None:
         """What a signal handler said meanwhile."""
@@ -125,6 +159,8 @@ class Writer:
         return rest
 
     def _on_pipe(self, line: bytes) -> bool:
+        if self._nowait and (len(line) > PIPE_BUF or self._untold or self._rest):
+            self._alone.settle()
         deadline = time.monotonic() + (0 if self.stalled else self.patience)
         if not self._lock_others(deadline):
             self.stalled = True
@@ -174,11 +210,11 @@ class Writer:
         return bool(found)
 
     def _lock_others(self, deadline: float) -> bool:
-        """A POSIX lock on the pipe itself, which forked and spawned processes share."""
+        """A POSIX lock on the pipe itself, its first byte, which forked and spawned processes share."""
         pause = 0.0002
         while True:
             try:
-                lockf(self.fd, _LOCK)
+                lockf(self.fd, _LOCK, 1)
                 return True
             except (BlockingIOError, PermissionError):  # somebody holds it
                 if time.monotonic() >= deadline:
@@ -190,7 +226,7 @@ class Writer:
 
     def _unlock_others(self) -> None:
         try:
-            lockf(self.fd, LOCK_UN)
+            lockf(self.fd, LOCK_UN, 1)
         except OSError:
             return
 
@@ -212,6 +248,7 @@ class Writer:
     def _after_fork(self) -> None:
         """In the child: the parent's lock may be held by a thread that isn't here, its begun line is the parent's."""
         self._lock, self._busy, self._rest = threading.RLock(), False, b""
+        self._alone = Alone(self.fd)
 
 
 def to(fd: int, notice: Callable[[int], bytes]) -> Writer:
