@@ -23,6 +23,8 @@ _UNNEEDED_JSON = bytes(set(range(256)) - set(_NEEDED) - set(b"\\"))  # there a q
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LOWER = bytes(range(256)).lower()
 _SHORTEST_CARD = b"0" * 13
+_SHORTEST = 13  # characters of a card; the others have one of these, or a word and whitespace and 12 more
+_MARKS = frozenset("@='\"J")
 
 
 def word(key: str) -> str:
@@ -82,7 +84,9 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """The text with what looks like a credential replaced."""
-        return text if text.isidentifier() or self.quiet(text) else self.replaced(text)  # one word holds none of them
+        if text.isidentifier() or (len(text) < _SHORTEST and _MARKS.isdisjoint(text)):  # one word holds none of them
+            return text
+        return text if self.quiet(text) else self.replaced(text)
 
     def replaced(self, text: str) -> str:
         """The same by all patterns, one after the other."""
