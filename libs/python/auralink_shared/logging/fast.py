@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .quick import SMALL, Quick
-from .redaction import Redaction
+from .redaction import UNNEEDED_JSON, Redaction
 
 try:
     from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, OPT_PASSTHROUGH_SUBCLASS
@@ -55,7 +55,8 @@ class Fast(Quick):
                 if not (1e-4 <= item < 1e16 or -1e16 < item <= -1e-4 or item == 0.0):
                     return None
             encoded = dumps(copy)
-            if len(encoded) <= SMALL and self._quiet(encoded):
+            marks = encoded.translate(None, UNNEEDED_JSON)
+            if len(encoded) <= SMALL and ((len(marks) < 13 and marks.isdigit()) or self._quiet(encoded)):
                 return encoded.decode()
         except Exception:  # what is raised by `_plan`, or by orjson; a key that can't be hashed
             return None
