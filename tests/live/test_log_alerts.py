@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from .faults import Fault, critical, firing, provoke, title, warning
+from .faults import Fault, critical, firing, provoke, warning
 from .kept import Kept
 from .stage import Stage
 from .test_alerts import again_and_again, edited, number, scale
 
 LOGS = ("loki", "promtail", "prometheus", "alertmanager")
 DAY = 86400.0
+OLD = "LogAgentDroppingLogs", "LokiDiscardingLogs"
+"""Who speaks when lines are too old for Loki."""
 RULER = {"told": 150.0, "over": 200.0}
 """Loki's ruler asks once a minute, and looks back a minute here."""
 
@@ -111,7 +113,7 @@ def many_old_lines(stage: Stage) -> Iterator[None]:
 
 
 def some_old_lines(stage: Stage) -> Iterator[float]:
-    over(stage, "LogAgentDroppingLogs", "LokiDiscardingLogs")
+    over(stage, *OLD)
     began = time.monotonic()
     old_lines(stage, 20)
     yield began
@@ -169,8 +171,7 @@ def slow_searches(stage: Stage) -> Iterator[None]:
 
 @pytest.mark.boots(*LOGS, "dlq-redis")
 def test_alerts_on_what_is_logged_and_on_what_loki_is_sent_and_asked(stage: Stage, kept: Kept) -> None:
-    old = "LogAgentDroppingLogs", "LokiDiscardingLogs"
-    alone(
+    provoke(
         stage,
         kept,
         [
@@ -187,8 +188,7 @@ def test_alerts_on_what_is_logged_and_on_what_loki_is_sent_and_asked(stage: Stag
         ],
         [Fault("12 MB of lines", many_lines, (warning("ServiceLogVolumeOverBudget", service="dashboard-service"),))],
         [
-            Fault("1,000 lines eight days old", many_old_lines, tuple(critical(name, silences="warning") for name in old)),
-            Fault("20 lines eight days old", some_old_lines, tuple(warning(name) for name in old)),
+            Fault("1,000 lines eight days old", many_old_lines, tuple(critical(name, silences="warning") for name in OLD)),
         ],
         [Fault("850 streams more, of 1,000 allowed", many_streams, (warning("LokiStreamsNearLimit"),))],
         [Fault("a sender whose clock is half an hour behind", late_lines, (warning("LogIngestLagHigh"),))],
@@ -276,7 +276,7 @@ def agent_gone(stage: Stage) -> Iterator[None]:
 
 @pytest.mark.boots(*LOGS)
 def test_alerts_on_the_agent_and_on_lokis_rules_and_volume(stage: Stage, kept: Kept) -> None:
-    alone(
+    provoke(
         stage,
         kept,
         [
@@ -323,25 +323,13 @@ def retention_changed(stage: Stage) -> Iterator[float]:
 
 
 @pytest.mark.boots(*LOGS)
-def test_alerts_on_loki_gone_and_on_another_retention_than_declared(stage: Stage, kept: Kept) -> None:
-    alone(
+def test_alerts_on_old_lines_on_loki_gone_and_on_another_retention_than_declared(stage: Stage, kept: Kept) -> None:
+    provoke(
         stage,
         kept,
         [
+            Fault("20 lines eight days old", some_old_lines, tuple(warning(name) for name in OLD)),
             Fault("Loki scaled to 0, 4 MB of lines meanwhile", loki_gone, (critical("LokiDown"), warning("LogAgentBacklog"))),
             Fault("`retention_period` edited by hand, Loki restarted", retention_changed, (critical("LokiRetentionDrift"),)),
         ],
     )  # fmt: skip
-
-
-def alone(stage: Stage, kept: Kept, *chains: Sequence[Fault]) -> None:
-    """The faults, and nobody is told of anything else."""
-    since = time.monotonic()
-    provoke(stage, kept, *chains)
-    alerts = [alert for chain in chains for fault in chain for alert in fault.alerts]
-    strays = {
-        title(one)
-        for one in list(stage.sinks.told)
-        if one.at >= since and one.channel != "watchdog" and not any(alert.is_about(one) for alert in alerts)
-    }
-    assert strays == set()
