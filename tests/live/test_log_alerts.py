@@ -245,17 +245,26 @@ def volume_locked(stage: Stage) -> Iterator[float]:
 
 def volume_locked_and_loki_killed(stage: Stage) -> Iterator[float]:
     over(stage, "LokiFlushFailing", "LokiRetentionNotRunning")
+    began = time.monotonic()
+    with locked(stage):
+        stage.pods("loki")[0].running["loki"].send(signal.SIGKILL)
+        yield began
 
-    def ask() -> None:
+
+def ingester_shut_down(stage: Stage) -> Iterator[float]:
+    """Somebody shuts the ingester down by its API, and Loki runs on: pushes and the ruler's queries meet an empty ring."""
+    stage.await_ready("loki", 120)
+    began = time.monotonic()
+    address = f"http://{stage.pods('loki')[0].address}:3100/ingester/shutdown?flush=false&terminate=false"
+    urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=30).close()
+
+    def send() -> None:
         with contextlib.suppress(OSError):  # HTTPError is one
-            search(stage, '{app="warehouse"}')
+            push(stage, [{"app": "warehouse"}])
 
-    with again_and_again(ask):
-        began = time.monotonic()
-        with locked(stage):
-            stage.pods("loki")[0].running["loki"].send(signal.SIGKILL)
-            yield began
-        over(stage, "LokiRequestErrors")
+    with again_and_again(send):
+        yield began
+    stage.replace(stage.pods("loki")[0], 120)
 
 
 def agent_without_rights(stage: Stage) -> Iterator[None]:
@@ -294,7 +303,13 @@ def test_alerts_on_the_agent_and_on_lokis_rules_and_volume(stage: Stage, kept: K
             Fault(
                 "the same, and Loki was killed",
                 volume_locked_and_loki_killed,
-                (warning("LokiRetentionNeverRan"), critical("LokiRequestErrors"), critical("LokiRulesFailing")),
+                (warning("LokiRetentionNeverRan"),),
+                told=90,
+            ),
+            Fault(
+                "Loki's ingester shut down by its API",
+                ingester_shut_down,
+                (critical("LokiRequestErrors"), critical("LokiRulesFailing")),
                 **RULER,
             ),
         ],
