@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from .conftest import SERVICES
-from .faults import begun, firing
+from .faults import begun
 from .kept import Kept
 from .stage import Stage
-from .test_alerts import SEARCH, edited
-from .test_benign import await_beats
+from .test_alerts import edited
+from .test_benign import await_beats, await_calm
 from .test_log_alerts import LOGS, costly, fill, search
 
 BEATS = 10
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than any `for` about Loki and the agent in profile live."""
-
-
-def await_calm(stage: Stage) -> float:
-    """When nothing fires but the heartbeat; with every declared service there, one of them new and without traffic."""
-    stage.plane.kubectl("apply", "--server-side", "-f", str(SEARCH), "-f", str(SERVICES))
-    stage.await_ready("search-service")
-    return stage.await_(lambda: firing(stage) == {"Watchdog"} and time.monotonic(), 120, "something fires on")
 
 
 def await_replaced(stage: Stage, app: str, known: set[str]) -> None:
