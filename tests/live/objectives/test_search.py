@@ -58,7 +58,8 @@ def test_most_searches_over_a_gigabyte_take_two_seconds_at_most(machine: Engine,
         shares[name] = sum(took <= WITHIN for took, _ in times) / len(times)
         how = (
             f"{len(asked)} queries of the plan and the dashboards, one at a time, over {day.lines} lines of a day (1 GB, pushed in "
-            f"{pushed:.0f} s) on {os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}; median {times[len(times) // 2][0]:.2f} s, slowest {times[-1][0]:.1f} s: {times[-1][1]}"
+            f"{pushed:.0f} s) on {os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}; median {times[len(times) // 2][0]:.2f} s, "
+            f"slowest {times[-1][0]:.1f} s: {times[-1][1]}"
         )
         kept.number(f"searches of {name} within 2 s (objective: 90 %)", round(shares[name] * 100), "%", how)
     assert shares["the last hour"] >= SHARE, times
