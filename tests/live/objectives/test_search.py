@@ -52,12 +52,15 @@ def test_most_searches_over_a_gigabyte_take_two_seconds_at_most(machine: Engine,
     shares = {}
     for name, span in (("the last hour", 3600), ("the whole day", 86400)):
         asked = [Question(f"plan: {what}", "loki", query, span, span // PIXELS) for what, query in plan(day)]
-        for uid, board in boards(trees / "compose" / "grafana").items():
+        of_dashboards = (
+            boards(trees / "compose" / "grafana") if span == 3600 else {}
+        )  # which show an hour unless told otherwise
+        for uid, board in of_dashboards.items():
             asked += [one for one in of_board(uid, board, span, servers.choices(board), 30) if one.of == "loki"]
         times = sorted((seconds(servers, one), one.where) for one in asked)
         shares[name] = sum(took <= WITHIN for took, _ in times) / len(times)
         how = (
-            f"{len(asked)} queries of the plan and the dashboards, one at a time, over {day.lines} lines of a day (1 GB, pushed in "
+            f"{len(asked)} queries of the plan{' and the dashboards' if of_dashboards else ''}, one at a time, over {day.lines} lines of a day (1 GB, pushed in "
             f"{pushed:.0f} s) on {os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}; median {times[len(times) // 2][0]:.2f} s, "
             f"slowest {times[-1][0]:.1f} s: {times[-1][1]}"
         )
