@@ -227,8 +227,9 @@ class Pod:
                 continue
             try:
                 running = self._start(container, attempt)
-            except images.AbsentError as error:  # ImagePullBackOff, for good
+            except images.AbsentError as error:  # ImagePullBackOff, for good; its sandbox is up, so it has an address
                 self._say_problem(error)
+                self.report("Pending")
                 self.ending.wait()
                 return
             except LookupError as error:  # CreateContainerConfigError: tried again until it is there
