@@ -23,7 +23,7 @@ from ..compose.engine import Engine
 from ..compose.test_machine import asked, dlq, order
 from ..kept import Kept
 from .conftest import SERVICES
-from .generated import CONTAINER, push
+from .generated import CONTAINER, flush, push
 
 SECONDS = int(os.environ.get("OBSGEN_QUIET", "3600"))
 QUEUE = "rooms:create"
@@ -103,6 +103,7 @@ def retentions(machine: Engine) -> int:
 def test_a_quiet_hour_keeps_what_is_promised(machine: Engine, kept: Kept) -> None:
     old = time.time() - 6.5 * 86400  # what is older still, Loki doesn't take: reject_old_samples_max_age
     push(PUSH, {("dashboard-service", "INFO"): [[str(int(old * 1e9)), "of last week", {}]]})
+    flush(PUSH)
     began, turns, given_up, taken = time.monotonic(), 0, 0, 0
     lags, depths, reviews = [], [], []
     while time.monotonic() < began + SECONDS:
@@ -117,7 +118,7 @@ def test_a_quiet_hour_keeps_what_is_promised(machine: Engine, kept: Kept) -> Non
             reviews.append(time.monotonic() - died)
         time.sleep(max(0.0, began + turns * 3 - time.monotonic()))
     seconds = time.monotonic() - began
-    hour = f"{seconds:.0f} s in which nothing is wrong, on one machine"
+    hour = f"{seconds:.0f} s in which nothing is wrong, on one machine of {os.cpu_count()} cores, load {os.getloadavg()[2]:.0f}"
 
     told = [one for one in machine.sinks.told if one.channel != "watchdog" and one.at >= began]
     a_day = len(told) * 86400 / seconds
@@ -149,7 +150,8 @@ def test_a_quiet_hour_keeps_what_is_promised(machine: Engine, kept: Kept) -> Non
     how = f"said by Loki; its compactor has gone over the tables {runs} times and let a line of 6.5 d be; 30 d do not pass here"
     kept.number("log retention (objective: 30 d)", keeps(machine), "d", how)
 
-    assert stays == 1 and (runs or seconds < 900), "retention"
+    assert stays == 1, "a line that is younger than the retention is gone"
+    assert runs or seconds < 900, "the compactor has not run"
     assert keeps(machine) >= 30
     assert a_day <= 10, [one.text[:200] for one in told]
     assert late <= 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from .conftest import SERVICES
 from .generated import Day, push_a_day
 
 GIGABYTE = 10**9
+SPANS = (("an hour", 3600, True), ("six hours, as dashboards open", 6 * 3600, True), ("the whole day", 86400, False))
+"""What is searched, its seconds, whether by the dashboards too; of their panels one over a day took over a minute on two busy cores."""
 WITHIN, SHARE = 2.0, 0.9  # objectives.log_search
 
 
@@ -49,15 +52,17 @@ def test_most_searches_over_a_gigabyte_take_two_seconds_at_most(machine: Engine,
     pushed = time.monotonic() - began
     servers = Servers({"loki": "http://localhost:3100/loki/api/v1", "prometheus": "http://localhost:9090/api/v1"})
     shares = {}
-    for name, span in (("the last hour", 3600), ("the whole day", 86400)):
+    for name, span, panels in SPANS:
         asked = [Question(f"plan: {what}", "loki", query, span, span // PIXELS) for what, query in plan(day)]
-        for uid, board in boards(trees / "compose" / "grafana").items():
+        for uid, board in boards(trees / "compose" / "grafana").items() if panels else ():
             asked += [one for one in of_board(uid, board, span, servers.choices(board), 30) if one.of == "loki"]
         times = sorted((seconds(servers, one), one.where) for one in asked)
         shares[name] = sum(took <= WITHIN for took, _ in times) / len(times)
+        who = "the plan's and the dashboards'" if panels else "the plan's"
         how = (
-            f"{len(asked)} queries of the plan and the dashboards, one at a time, over {day.lines} lines of a day (1 GB, pushed in "
-            f"{pushed:.0f} s); median {times[len(times) // 2][0]:.2f} s, slowest {times[-1][0]:.1f} s: {times[-1][1]}"
+            f"{who} {len(asked)} queries, one at a time, over {day.lines} lines of a day (1 GB, pushed in {pushed:.0f} s) on "
+            f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}; median {times[len(times) // 2][0]:.2f} s, "
+            f"slowest {times[-1][0]:.1f} s: {times[-1][1]}"
         )
         kept.number(f"searches of {name} within 2 s (objective: 90 %)", round(shares[name] * 100), "%", how)
-    assert shares["the last hour"] >= SHARE, times
+    assert shares["an hour"] >= SHARE, times
