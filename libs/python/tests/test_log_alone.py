@@ -110,13 +110,13 @@ def test_long_lines_of_programs_that_come_later_are_whole_on_a_slow_pipe() -> No
     """The first, which is alone at the beginning, writes a short line now and then; the others long ones, as fast as they are read."""
     end, fd = os.pipe()
     program = [sys.executable, "-c", PROGRAM]
-    first = subprocess.Popen([*program, "1500", "20", "0.001"], stdout=fd)
+    first = subprocess.Popen([*program, "400", "20", "0.002"], stdout=fd)
     found = os.read(end, 1)
     time.sleep(LEASE / 2)
-    later = [subprocess.Popen([*program, "60", "12000", "0"], stdout=fd) for _ in range(2)]
+    later = [subprocess.Popen([*program, "25", "12000", "0"], stdout=fd) for _ in range(2)]
     os.close(fd)
-    while some := os.read(end, 700):
+    while some := os.read(end, 1500):
         found += some
         time.sleep(0.0002)
     assert [process.wait() for process in (first, *later)] == [0] * 3
-    assert len([lines.read(line) for line in found.splitlines(keepends=True)]) == 1500 + 2 * 60
+    assert len([lines.read(line) for line in found.splitlines(keepends=True)]) == 400 + 2 * 25
