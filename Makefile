@@ -1,17 +1,16 @@
 # Everything is made in .venv; the judges go to the user's cache (tools/install). Needs python3 >= 3.11; `tools` also
 # Go and Node.js. Variables: PYTHON (python3), PROFILE (prod), GRAFANA_URL, ARGS (passed on to pytest, benchmark
-# or soak), N (rounds of the soak).
+# or soak), N (rounds of the soak, 2; runs of live in a row, 1).
 PYTHON ?= python3
 PROFILE ?= prod
-N ?= 2
 ARGS ?=
 VENV := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help render test live tools verify grafana-check bench bench-runtime soak lint clean
+.PHONY: help render test live live-ha live-objectives live-check tools verify grafana-check bench bench-runtime soak lint clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs nothing but Python
 	$(VENV)/bin/obsgen render --profile $(PROFILE)
@@ -22,7 +21,17 @@ test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGE
 	libs/go/check test
 
 live: $(VENV)/.live ## Boot rendered trees on a real control plane and watch them (root, Linux; OBSGEN_LIVE=all: Loki and the agents too)
-	tests/live/run $(ARGS)
+	N=$(or $(N),1) tests/live/run $(ARGS)
+
+live-ha: $(VENV)/.live ## Boot several Lokis over S3, several Alertmanagers and a Redis Cluster, and lose some of them (root, Linux, Loki)
+	tools/install versitygw prometheus-config-reloader
+	OBSGEN_LIVE=ha N=$(or $(N),1) tests/live/run $(ARGS)
+
+live-objectives: $(VENV)/.live ## Measure what the objectives promise on one machine, an hour long (root, Linux, Loki; OBSGEN_QUIET: seconds instead)
+	OBSGEN_LIVE=objectives N=$(or $(N),1) tests/live/run $(ARGS)
+
+live-check: $(VENV)/.live ## Ask whether the kept results of the live tests still hold (tests/live/kept)
+	$(VENV)/bin/python -m tests.live.check $(ARGS)
 
 tools: ## Build the pinned judges that the registries carry (docs/judges.md)
 	tools/install
@@ -40,7 +49,7 @@ bench-runtime: $(VENV)/.bench ## Measure the libraries beside their peers (bench
 	$(VENV)/bin/python -m bench.runtime $(ARGS)
 
 soak: $(VENV)/.dev ## Kill Redis and cut its power N times (2) in each way, count what is lost (docs/soak.md)
-	cd libs && ../$(VENV)/bin/python -m soak --rounds $(N) $(ARGS)
+	cd libs && ../$(VENV)/bin/python -m soak --rounds $(or $(N),2) $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, format and types
 	$(VENV)/bin/ruff check

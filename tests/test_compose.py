@@ -301,6 +301,44 @@ def test_a_program_gets_its_secrets_and_without_a_file_it_does_not_start(tmp_pat
 # Started
 
 
+@each
+def test_what_answers_has_a_healthcheck(declared: Declared) -> None:
+    silent = {name for name, one in services(declared).items() if "healthcheck" not in one}
+    assert silent == {name for name in services(declared) if name.endswith("-volume")} | {"dlq-cleanup"}
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_the_admin_api_s_probe_tells_ready_from_not_ready(status: int, healthy: bool) -> None:
+    class Api(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    kind, program, *command = services(LOCAL)["dlq-api"]["healthcheck"]["test"]
+    assert (kind, program) == ("CMD", "python")
+    with http.server.HTTPServer(("127.0.0.1", 0), Api) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        mine = [word.replace(":8080/", f":{server.server_port}/") for word in command]
+        asked = subprocess.run([sys.executable, *mine], timeout=30, capture_output=True)
+    assert (asked.returncode == 0) == healthy
+
+
+def test_a_cleanup_that_finds_no_redis_is_tried_again_soon(tmp_path: Path) -> None:
+    tools_ = {
+        "auralink-dlq": f'test -e "{tmp_path}/redis" || {{ touch "{tmp_path}/redis"; exit 2; }}',
+        "sleep": f'echo "$1" >>"{tmp_path}/slept"; test "$1" -lt 3600 || kill $PPID',
+    }
+    for name, script in tools_.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    command = services(LOCAL)["dlq-cleanup"]["command"]
+    subprocess.run(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, timeout=30)
+    assert (tmp_path / "slept").read_text(encoding="utf-8").split() == ["10", "86400"]
+
+
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 @each
 def test_the_agent_s_probe_tells_ready_from_not_ready(declared: Declared, status: int, healthy: bool) -> None:

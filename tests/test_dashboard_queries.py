@@ -72,6 +72,8 @@ def entry(app: str, level: str, message: str, **context: Any) -> Line:
 LINES = [
     entry("dashboard-service", "INFO", "Room created", duration_ms=45),
     entry("dashboard-service", "WARN", "Slow room", duration_ms=2300),
+    entry("dashboard-service", "INFO", "Of duration_ms it only speaks"),
+    entry("dashboard-service", "INFO", "Took long", duration_ms="long"),
     entry("dashboard-service", "ERROR", "Operation moved to DLQ", dlq_message_id="01JB6V"),
     entry("ai-core-service", "FATAL", "Circuit Breaker to the LLM", state="open", duration_ms=3000),
     Line(
@@ -176,6 +178,17 @@ def test_a_query_of_a_dashboard_finds_the_lines_that_it_is_for(where: str, query
     assert found, f"{where} finds nothing: {query}"
     if "error lines" in where.lower() and answer["data"]["resultType"] == "streams":
         assert {one["stream"]["level"] for one in found} == {"ERROR", "FATAL"}
+
+
+def test_a_line_whose_duration_is_no_number_is_not_slow(loki: str) -> None:
+    board = read((BOARDS[1]).read_text(encoding="utf-8"))
+    (slow,) = [one.text for one in queries(board) if one.where == "panel 'Requests over a second', A"]
+    end = time.time()
+    answer = get(
+        f"{loki}/loki/api/v1/query_range", query=filled(slow, variables(board)), start=f"{end - 600}", end=f"{end}"
+    )
+    found = {json.loads(line)["message"] for one in answer["data"]["result"] for _, line in one["values"]}
+    assert found == {"Slow room", "Circuit Breaker to the LLM"}
 
 
 def test_a_choice_leaves_the_others_out(loki: str) -> None:

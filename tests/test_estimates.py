@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from obsgen import agent
 from obsgen.checks.estimates import BYTES_PER_SAMPLE, COMPRESSION, SERIES_PER_TARGET, log_bytes, sample_bytes
 from obsgen.road import load
 from obsgen.scrape import targets
@@ -42,3 +43,15 @@ def test_samples_are_targets_times_intervals(fleet: Path) -> None:
 def test_of_a_prometheus_of_somebody_else_nothing_is_estimated(fleet: Path) -> None:
     (fleet / "profiles" / "one.yaml").write_text("prometheus: {deploy: false}\n", encoding="utf-8")
     assert sample_bytes(load(Path("observability.yaml"), "one").declaration) == 0
+
+
+def test_streams_are_services_times_levels_and_those_of_our_own_servers(fleet: Path) -> None:
+    def streams(profile: str) -> int:
+        (fleet / "profiles" / "one.yaml").write_text(profile, encoding="utf-8")
+        return agent.streams(load(Path("observability.yaml"), "one").declaration)
+
+    label = "logging: {levels: [INFO, ERROR], fields: {level: {store: label}}}\n"
+    letters = "secrets: {redis: {secret: redis, key: password}}\ndlq: {redis: {password: {secret: redis}}}\n"
+    assert streams(label) == 3 + 10  # one service; one level more: UNKNOWN
+    assert streams(label + "services: {other: {team: all}}\n") == 2 * 3 + 10
+    assert streams(label + letters) == 3 + 10 + 2  # the admin API's

@@ -62,7 +62,7 @@ def test_what_it_gets_wrong_is_told(
 
 def test_a_long_line_is_told_in_frames_of_which_each_has_the_time_of_the_line() -> None:
     line = "é" * 20_000
-    frames = list(dockerd.Container("one", "net", [("stdout", "short"), ("stderr", line)]).frames())
+    frames = list(dockerd.frames(dockerd.MadeUp("one", ["net"], [("stdout", "short"), ("stderr", line)]).written(0)))
     heads = [struct.unpack(">BxxxI", frame[:8]) for frame in frames]
     assert [stream for stream, _ in heads] == [1, 2, 2, 2]
     assert all(length == len(frame) - 8 for (_, length), frame in zip(heads, frames, strict=True))

@@ -34,6 +34,7 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     "dlq": {"depth_max": 100, "queues": ["agents:create", "rooms:create"], "review_seconds": 3600},
     "log-pipeline": {
         "agent": "promtail",
+        "agent_namespace": "logging",
         "bytes_per_day": 1e9,
         "hosts": loki_targets.hosts(Loki()),
         "lag_seconds": 5,

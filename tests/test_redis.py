@@ -389,3 +389,22 @@ def test_the_rendered_exporter_exports_every_queue_and_is_refused_nothing(tmp_pa
     sizes = dict.fromkeys((key for queue in container.queues for key in (f"dlq:{queue}", f"{{dlq:{queue}}}:z")), "0")
     sizes |= {INBOX: "2", f"{INDEX}:z": "1"}
     assert {f'redis_key_size{{db="db0",key="{key}"}} {size}' for key, size in sizes.items()} <= set(metrics)
+
+
+def test_a_redis_on_a_full_volume_ends_rather_than_answer_a_write_that_it_cannot_keep(tmp_path: Path) -> None:
+    # what the runbooks of RedisAofWriteFailing and RedisDown say; with another appendfsync it would go on and say MISCONF
+    container = Container(tmp_path)
+    (folder,) = [one["mountPath"] for one in container.spec["volumeMounts"] if one["name"] == "data"]
+    small = ["/bin/sh", "-c", f'mount -t tmpfs -o size=2m none {folder} && exec "$@"', "sh"]
+    container.spec = {**container.spec, "command": [*small, *container.spec["command"]]}
+    container.start()
+    assert container.process
+    try:
+        assert container.ask(DLQ, "RPUSH", "rooms:create", "x") == "1"
+        container.inside(["/bin/sh", "-c", f"head -c 4194304 /dev/zero >{folder}/other"], {})
+        answers = [container.ask(DLQ, "RPUSH", "rooms:create", "x" * 8000) for _ in range(2)]
+        assert "2" not in answers
+        assert container.process.wait(10) == 1
+    finally:
+        container.kill()
+    assert "AOF fsync policy is 'always'. Exiting" in container.log.read_text(encoding="utf-8")

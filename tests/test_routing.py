@@ -10,7 +10,7 @@ from obsgen import secrets
 from obsgen.model import Alert
 from obsgen.plan import Plan
 from obsgen.road import load
-from obsgen.routing import channels, inhibited_by, receivers, routes
+from obsgen.routing import channels, heartbeat, inhibited_by, receivers, routes
 from obsgen.rules import alerts
 
 FLEET = Path(__file__).parent / "fleets" / "everything" / "observability.yaml"
@@ -49,6 +49,17 @@ def test_a_team_without_a_channel_for_a_severity_has_no_receiver_for_it(tmp_path
 
     assert "info-mobile" not in names
     assert "warning-mobile" in names
+
+
+@pytest.mark.parametrize(
+    ("interval", "repeat"), [("1m", "50s"), ("15m", "750s"), ("5s", "4166ms"), ("1m30s", "75s"), ("1s", "833ms")]
+)
+def test_a_heartbeat_repeats_within_its_interval_so_that_no_look_is_skipped(
+    plan: Plan, interval: str, repeat: str
+) -> None:
+    routing = msgspec.structs.replace(plan.declaration.routing, heartbeat=interval)
+
+    assert heartbeat(msgspec.structs.replace(plan.declaration, routing=routing)) == (interval, repeat)
 
 
 def test_every_route_leads_to_a_receiver(plan: Plan) -> None:

@@ -134,6 +134,7 @@ def test_no_page_names_a_secret(tree: Tree) -> None:
     d = tree[0].declaration
     names = {name for team in d.teams.values() for channel in team.channels.values() for name in references(channel)}
     keys = {f"{source.secret}/{source.key}" for source in d.secrets.values()} | {s.secret for s in d.secrets.values()}
+    keys -= {"dlq-redis"}  # an app, too
     for name, text in pages(tree).items():
         told = text[text.find("\n## Who is told") :]
         assert "/etc/alertmanager/secrets" not in text, name
@@ -260,3 +261,17 @@ def test_who_comes_next_is_the_graver_severity_and_then_the_default_team(tmp_pat
 )
 def test_an_objective_is_told_with_its_number(objective: dict[str, object], words: str) -> None:
     assert runbooks.promise(runbooks.Objective(**objective)) == words  # type: ignore[arg-type]
+
+
+def test_an_alert_on_redis_leads_to_redis_and_not_to_its_exporter_alone() -> None:
+    declared = load(ROOT / "observability.yaml", "prod")
+    text = pages((declared, texts(declared)))["RedisAofWriteFailing"]
+    assert fences(text, "logql") == ['{namespace="auralink", app=~"dlq-redis|redis-exporter"}']
+
+
+def test_a_page_asks_loki_for_no_lines_that_the_agent_does_not_read(tree: Tree) -> None:
+    d = tree[0].declaration
+    for name, text in pages(tree).items():
+        for query in fences(text, "logql"):
+            for conditions in logql.parse(query).selectors:
+                assert [one.value for one in conditions if one.name == "namespace"] in ([], [d.namespace]), name

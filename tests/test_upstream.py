@@ -14,7 +14,7 @@ TARGET = {"cluster", "namespace", "app", "pod", "container", "instance", "job"}
 SECTIONS = {
     "versions.yaml": {"versions"},
     "options.yaml": {"removed", "deprecated", "added", "flipped"},
-    "metrics.yaml": {"provoked", "metrics", "series"},
+    "metrics.yaml": {"provoked", "ways", "metrics", "series"},
     "dashboards.yaml": {"schema_version", "panels", "replaced"},
 }
 SERVERS = sorted(path.parent.name for path in UPSTREAM.glob("*/versions.yaml"))

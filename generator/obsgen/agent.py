@@ -55,12 +55,13 @@ def level_template(levels: Iterable[str]) -> str:
 def streams(declaration: Declaration) -> int:
     """Streams at most: one for each service, level and value of another label, of which ten are assumed, and those of our own servers.
 
-    Pods are structured metadata, so replicas don't count; `UNKNOWN` is one more level, and the only one of our servers' lines.
+    Pods are structured metadata, so replicas don't count. `UNKNOWN` is one more level, and the only one of our servers' lines, except
+    those of the dead letters' admin API, which writes as a service does.
     """
     labels = stored(declaration, "label")
     levels = len(declaration.logging.levels) + 1 if "level" in labels else 1
     others = sum(name not in ("level", "service") for name in labels)
-    ours = _OWN_CONTAINERS[declaration.loki.mode == "microservices"]
+    ours = _OWN_CONTAINERS[declaration.loki.mode == "microservices"] + (levels - 1 if declaration.dlq else 0)
     return len(declaration.services) * levels * int(10**others) + ours
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .panels import once
@@ -76,11 +77,15 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 class Asked(NamedTuple):
-    """A query: who asks it, as people find it, of which kind of data source (`prometheus`, `loki`, other or ""), and its text."""
+    """A query: who asks it, as people find it, of which kind of data source (`prometheus`, `loki`, other or ""), and its text.
+
+    `instant`: for the end of the time range alone, not along it.
+    """
 
     where: str
     of: str
     text: str
+    instant: bool = False
 
 
 def queries(board: Board) -> Iterator[Asked]:
@@ -91,7 +96,10 @@ def queries(board: Board) -> Iterator[Asked]:
         for target in _objects(panel.get("targets")):
             of = kind(target.get("datasource"), known) or kind(panel.get("datasource"), known)
             if isinstance(target.get("expr"), str):
-                yield Asked(f"{where}, {target.get('refId')}", of, target["expr"])
+                instant = target.get("queryType") == "instant" or bool(
+                    target.get("instant") and not target.get("range")
+                )
+                yield Asked(f"{where}, {target.get('refId')}", of, target["expr"], instant)
     for name, variable in known.items():
         if variable.get("type") == "query" and (text := _of_variable(variable)):
             yield Asked(f"variable {name!r}", kind(variable.get("datasource"), known), text)
@@ -139,29 +147,57 @@ def used(text: str) -> set[str]:
     return {name for name in found if not name.startswith("__")}
 
 
-_SPAN = "5m"
-_BUILT_IN = {"auto": _SPAN, "interval": _SPAN, "rate_interval": _SPAN, "range": _SPAN, "from": "0", "to": "300000"}
-_UNITS = {"_ms": "300000", "_s": "300", "": ""}
+FIVE_MINUTES = {"auto": 300, "interval": 300, "rate_interval": 300, "range": 300, "from": 0, "to": 300}
+"""Seconds that Grafana's own variables stand for, without their `__`, where nothing better is known."""
 
 
-def filled(text: str, known: Mapping[str, dict[str, Any]]) -> str:
-    """A query as Grafana sends it: five minutes for its own variables, everything that can be chosen for those of the dashboard."""
+def filled(
+    text: str,
+    known: Mapping[str, dict[str, Any]],
+    own: Mapping[str, int] = FIVE_MINUTES,
+    chosen: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
+    """A query as Grafana sends it: `own` seconds for its own variables; for those of the dashboard what is `chosen`, else everything
+    that can be.
+    """
 
     def value(match: re.Match[str]) -> str:
         name = match["braced"] or match["bare"] or match["old"]
-        own = re.fullmatch(r"__(\w+?)(_ms|_s)?", name)
-        if own and own[1] in _BUILT_IN:
-            return _UNITS[own[2] or ""] or _BUILT_IN[own[1]]
-        return _chosen(known[name]) if name in known else match[0]
+        found = re.fullmatch(r"__(\w+?)(_ms|_s)?", name)
+        if found and found[1] in own:
+            return _span(own[found[1]], "_ms" if found[1] in ("from", "to") else found[2] or "")
+        if name in chosen:
+            return either(chosen[name]) if known[name].get("multi") else chosen[name][0]
+        return _everything(known[name]) if name in known else match[0]
 
     return _USED.sub(value, text)
 
 
-def _chosen(variable: Mapping[str, Any]) -> str:
+def _span(seconds: int, unit: str) -> str:
+    plain = f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"
+    return {"_ms": f"{seconds * 1000}", "_s": f"{seconds}"}.get(unit, plain)
+
+
+def choices(variable: Mapping[str, Any]) -> list[str]:
+    """What a custom variable offers; its commas and backslashes as they are meant."""
+    return [re.sub(r"\\(.)", r"\1", word.strip()) for word in re.split(r"(?<!\\),", str(variable.get("query")))]
+
+
+def either(values: Sequence[str]) -> str:
+    """Several values as Grafana writes them for `=~`, in quotes of a query: escaped, one of them alone without brackets."""
+    escaped = [re.sub(r"[\\^$*+?.()|{}\[\]]", _escaped, word) for word in values]
+    return f"({'|'.join(escaped)})" if len(escaped) > 1 else escaped[0]
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "\\" * 4 if match[0] == "\\" else f"\\\\{match[0]}"
+
+
+def _everything(variable: Mapping[str, Any]) -> str:
+    if isinstance(variable.get("allValue"), str):
+        return str(variable["allValue"])
     if variable.get("type") == "custom":
-        values = [re.sub(r"\\(.)", r"\1", word.strip()) for word in str(variable.get("query")).split(",")]
-        escaped = [re.sub(r"[\\^$*+?.()|{}\[\]]", r"\\\\\g<0>", word) for word in values]
-        return f"({'|'.join(escaped)})" if len(escaped) > 1 else escaped[0]
+        return either(choices(variable))
     if variable.get("type") in ("textbox", "constant"):
         return str(variable.get("query") or "")
     return "x"

@@ -293,10 +293,11 @@ class SeverityLevel(Section, frozen=True, kw_only=True):
 
 
 class Routing(Section, frozen=True, kw_only=True):
-    """What the severities don't say: who sees a stray alert, and who hears the heartbeat."""
+    """What the severities don't say: who sees a stray alert, who hears the heartbeat, and how often."""
 
     unrouted: tuple[str, ...]
     watchdog: Channel | None = None
+    heartbeat: str = "1m"
 
 
 class Level(Section, frozen=True, kw_only=True):

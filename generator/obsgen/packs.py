@@ -12,6 +12,7 @@ import yaml
 from . import availability, loki_targets, requests
 from .model import Alert, Declaration, seconds, size
 from .overlay import merge
+from .scrape import agent_namespace
 from .series import stretched
 
 
@@ -92,6 +93,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
     },
     "log-pipeline": {
         "agent": lambda d: d.logging.agent.type,
+        "agent_namespace": agent_namespace,
         "bytes_per_day": _log_bytes_per_day,
         "hosts": lambda d: loki_targets.hosts(d.loki),
         "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),

@@ -206,10 +206,11 @@ def reach(expr: Expr) -> float:
 
 def metrics(expr: Expr) -> set[tuple[str, frozenset[str]]]:
     """Each selector's metric name ("" where it names no single metric) with the label names of its matchers."""
-    return {_metric(selector) for selector in _selectors(expr)}
+    return {metric(selector) for selector in selectors(expr)}
 
 
-def _metric(selector: Expr) -> tuple[str, frozenset[str]]:
+def metric(selector: Expr) -> tuple[str, frozenset[str]]:
+    """Its metric ("" where it names no single one) and the names of the labels that it asks for."""
     alternatives = [selector.matchers.matchers, *selector.matchers.or_matchers]
     matchers = [matcher for alternative in alternatives for matcher in alternative]
     named = [m.value for m in matchers if m.name == "__name__" and m.op == promql.MatchOp.Equal]
@@ -219,9 +220,13 @@ def _metric(selector: Expr) -> tuple[str, frozenset[str]]:
 
 def matchers(expr: Expr) -> list[Matcher]:
     """Every condition on a label, in the order of the text; those on the metric's name are left out."""
+    return [one for selector in selectors(expr) for one in conditions(selector)]
+
+
+def conditions(selector: Expr) -> list[Matcher]:
+    """The same of one selector."""
     return [
-        Matcher(_metric(selector)[0], matcher.name, _OPERATORS[str(matcher.op)], matcher.value)
-        for selector in _selectors(expr)
+        Matcher(metric(selector)[0], matcher.name, _OPERATORS[str(matcher.op)], matcher.value)
         for alternative in [selector.matchers.matchers, *selector.matchers.or_matchers]
         for matcher in alternative
         if matcher.name != "__name__"
@@ -244,7 +249,8 @@ def grouping_labels(expr: Expr) -> set[str]:
     return found
 
 
-def _selectors(expr: Expr) -> Iterator[Expr]:
+def selectors(expr: Expr) -> Iterator[Expr]:
+    """Each `metric{label="value"}`, those with a window too, without it."""
     for node in _nodes(expr):
         if isinstance(node, promql.MatrixSelector):
             yield node.vector_selector

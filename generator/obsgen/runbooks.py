@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One alert. `sections` are (name, text); text None is a section that nobody has written."""
+    """One alert. `sections` are (name, text); text None is a section that nobody has written. `logs`: "" where Loki has none of them."""
 
     key: str
     title: str
@@ -290,7 +290,7 @@ class _Writer:
         )
         texts = [question, *(step.expr for step in steps)]
         apps, namespace = self._apps(alert, question)
-        logs = self._logs(apps, namespace)
+        logs = self._logs(apps, namespace) if namespace == self.d.namespace else ""  # elsewhere the agent reads nothing
         said = alert.runbook
         objective = self.d.objectives.get(alert.objective or "")
         return Book(
@@ -359,6 +359,8 @@ class _Writer:
             return tuple(sorted({service for service, _ in owners(self.d, alert.team_of).values()})), self.d.namespace
         named = re.findall(r'\bapp="([A-Za-z0-9_.-]+)"', question)
         app = next((one for one in (*named, *self._exporters(question)) if one in self.targets), None)
+        if app == "redis-exporter" and self.d.dlq and self.d.dlq.redis.deploy:
+            return ("dlq-redis", app), self.targets[app]  # it only says how Redis is
         return ((app,), self.targets[app]) if app else ((), self.d.namespace)
 
     def _exporters(self, question: str) -> Iterator[str]:
@@ -392,7 +394,8 @@ class _Writer:
         if urls.grafana:
             if engine == "loki":
                 yield "the value in Grafana", explore(urls.grafana, question)
-            yield "the logs in Grafana", explore(urls.grafana, logs)
+            if logs:
+                yield "the logs in Grafana", explore(urls.grafana, logs)
             board = shown_on(self.d, alert)
             yield f"the dashboard {dashboards.TITLES[board]}", dashboards.url(self.d, board) or ""
         if urls.alertmanager:

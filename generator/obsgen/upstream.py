@@ -126,8 +126,10 @@ def metrics(server: str) -> Mapping[str, Metric]:
     """Every metric that a server exports or makes, under the name of its family (a histogram without `_bucket`)."""
     file = _file(server, "metrics.yaml")
     rows = {**file.get("metrics", {}), **file.get("series", {})}
-    every = {"provoked": file.get("provoked", "")}
-    return MappingProxyType(msgspec.convert({name: every | row for name, row in rows.items()}, dict[str, Metric]))
+    every, ways = {"provoked": file.get("provoked", "")}, file.get("ways", {})
+    told = {name: every | row for name, row in rows.items()}
+    told = {name: row | {"provoked": ways.get(row["provoked"], row["provoked"])} for name, row in told.items()}
+    return MappingProxyType(msgspec.convert(told, dict[str, Metric]))
 
 
 @functools.cache

@@ -1,20 +1,24 @@
-"""The cluster that all scenarios of a run share."""
+"""The cluster that all scenarios of a run share, and which scenarios those are."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from . import images
+from . import images, page, stands
+from . import kept as results
+from .kept import Kept
+from .scenarios import OF_A_RUN, PARTS, scenario
 from .stage import Stage, staged
 
-CONFIG = Path(__file__).parent / "observability.yaml"
+RUN = os.environ.get("OBSGEN_LIVE", "registries")
+TAKES = OF_A_RUN[RUN]
+SERVICES = results.HERE / "services.yaml"
 TOKEN = "operator-of-the-live-run"
 VALUES = {
     "slack-webhook": "https://hooks.slack.com/services/T0/B0/platform",
@@ -24,14 +28,96 @@ VALUES = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="keep what the scenarios tell, in tests/live/kept")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "boots(*apps, profile='live'): the apps that a scenario stands on")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Parts in folders of their own are of other runs."""
+    return True if collection_path.name in PARTS and collection_path.name not in TAKES else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if not item.path.is_relative_to(results.HERE):
+            continue
+        one = scenario(item)
+        if one.part not in TAKES:
+            item.add_marker(pytest.mark.skip(reason=f"boots {', '.join(one.apps)}: OBSGEN_LIVE={one.part}"))
+        elif config.getoption("--record"):  # now: somebody may write while it runs
+            item.stash[_HASHES] = stands.hashes(one)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--record"):
+        page.main()
+
+
+@pytest.fixture
+def kept() -> Kept:
+    """What the scenario tells of itself; `--record` keeps it."""
+    return Kept()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: pytest.TestReport = yield
+    if report.failed or report.skipped:
+        item.stash[_ENDED] = report.outcome
+    if call.when == "teardown" and item.config.getoption("--record"):
+        _record(item, item.stash.get(_ENDED, "passed"))
+    return report
+
+
+_ENDED: pytest.StashKey[str] = pytest.StashKey()
+_HASHES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+
+
+def _record(item: pytest.Item, outcome: str) -> None:
+    if outcome == "skipped":
+        return
+    one = scenario(item)
+    told: Any = getattr(item, "funcargs", {}).get("kept") or Kept()
+    file = results.path(one)
+    options = item.config.option
+    whole = not (options.keyword or options.markexpr or options.deselect) and (
+        item.config.args_source == pytest.Config.ArgsSource.TESTPATHS
+    )
+    entry = results.result(
+        one, item.stash[_HASHES], told.told(), results.read(file), passed=outcome == "passed", run=RUN, whole=whole
+    )
+    results.write(file, entry)
+
+
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The tree of profile `live`, rendered and applied; without OBSGEN_LIVE=all what no registry carries stays out."""
     tree = tmp_path_factory.mktemp("rendered") / "live"
-    words = ("render", "--config", str(CONFIG), "--profile", "live", "--out", str(tree))
-    subprocess.run([sys.executable, "-m", "obsgen", *words], check=True)
-    without = () if os.environ.get("OBSGEN_LIVE") == "all" else images.UNREGISTERED
+    stands.render("live", tree)
+    without = () if "all" in TAKES else images.UNREGISTERED
     with staged(tree, VALUES, without=without) as made:
-        for app in ("alertmanager", "prometheus", "dlq-redis", "redis-exporter", "dlq-api"):
+        made.plane.kubectl("apply", "--server-side", "-f", str(SERVICES))
+        for app in (
+            "alertmanager",
+            "prometheus",
+            "dlq-redis",
+            "redis-exporter",
+            "dlq-api",
+            "dashboard-service",
+            "ai-core-service",
+        ):
             made.await_ready(app)
         yield made
+
+
+@pytest.fixture
+def logged(stage: Stage) -> Stage:
+    """The same, once Loki and the agent are ready."""
+    for app in ("loki", "promtail"):
+        stage.await_ready(app, 180)
+    return stage

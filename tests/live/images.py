@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from obsgen.judging import tools
@@ -16,15 +16,25 @@ from obsgen.judging import tools
 
 @dataclass(frozen=True)
 class Image:
-    """Where its program stands inside, what the judge is called here, and what starts without a command."""
+    """Where its program stands inside, what the judge is called here, what starts without a command, and which folders are its user's."""
 
     programs: dict[str, str]  # path in the image → name of the judge
     entrypoint: tuple[str, ...] = ()
+    owned: dict[str, int] = field(
+        default_factory=dict
+    )  # folder → uid and gid; an engine gives an empty volume there to them
 
 
 IMAGES = {
-    "docker.io/prom/prometheus": Image({"/bin/prometheus": "prometheus"}, ("/bin/prometheus",)),
-    "docker.io/prom/alertmanager": Image({"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",)),
+    "quay.io/prometheus-operator/prometheus-config-reloader": Image(
+        {"/bin/prometheus-config-reloader": "prometheus-config-reloader"}, ("/bin/prometheus-config-reloader",)
+    ),
+    "docker.io/prom/prometheus": Image(
+        {"/bin/prometheus": "prometheus", "/bin/promtool": "promtool"}, ("/bin/prometheus",), {"/prometheus": 65534}
+    ),
+    "docker.io/prom/alertmanager": Image(
+        {"/bin/alertmanager": "alertmanager"}, ("/bin/alertmanager",), {"/alertmanager": 65534}
+    ),
     "docker.io/library/redis": Image(
         {"/usr/local/bin/redis-server": "redis-server", "/usr/local/bin/redis-cli": "redis-cli"}
     ),
@@ -34,7 +44,7 @@ IMAGES = {
     "docker.io/grafana/alloy": Image({"/bin/alloy": "alloy"}, ("/bin/alloy",)),
     # our own: the environment that runs these tests holds it
     "registry.example.com/auralink-dlq": Image({}),
-    "fixture": Image({}),
+    "fixture": Image({}, ("python3", str(Path(__file__).with_name("service.py")))),
 }
 UNREGISTERED = frozenset({"docker.io/grafana/loki", "docker.io/grafana/promtail", "docker.io/grafana/alloy"})
 """What CI never starts: no registry carries their programs."""
@@ -42,11 +52,15 @@ UNREGISTERED = frozenset({"docker.io/grafana/loki", "docker.io/grafana/promtail"
 PYTHON = Path(sys.prefix)  # its bin/ is first on PATH of the images that are our own
 
 
+class AbsentError(LookupError):
+    """Nothing stands for an image, or it is left out."""
+
+
 def image(reference: str, without: Container[str] = ()) -> Image:
-    """Of `REPOSITORY:TAG`. Raises LookupError for one that nothing stands for, or that is left out."""
+    """Of `REPOSITORY:TAG`. Raises AbsentError."""
     repository = reference.partition("@")[0].rpartition(":")[0] or reference
     if repository in without or repository not in IMAGES:
-        raise LookupError(f"no program stands for {reference}")
+        raise AbsentError(f"no program stands for {reference}")
     return IMAGES[repository]
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import threading
 from collections.abc import Callable, Iterator
 from collections.abc import Container as Container_
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, watch
+from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from .node import DOMAIN, NAME, Node
 from .plane import Plane
@@ -34,10 +36,10 @@ class Kubelet:
         self.pods: dict[tuple[str, str], Pod] = {}
         self.changed = threading.Condition()
         self.closing = threading.Event()
+        self.failure: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._follow_pods, daemon=True),
-            threading.Thread(target=self._follow_names, daemon=True),
-            threading.Thread(target=self._follow_configuration, daemon=True),
+            threading.Thread(target=self._keep, args=(follow,), daemon=True)
+            for follow in (self._follow_pods, self._follow_names, self._follow_configuration)
         ]
         for thread in self._threads:
             thread.start()
@@ -66,12 +68,23 @@ class Kubelet:
         with self.changed:
             self.changed.notify_all()
 
+    def _keep(self, follow: Callable[[], None]) -> None:
+        try:
+            follow()
+        except BaseException as error:  # who waits for Pods must hear of it
+            self.failure = error
+            self.notify()
+
     def _events(self, ask: Callable[..., Any]) -> Iterator[tuple[str, Object]]:
-        plain = self.plane.core.api_client.sanitize_for_serialization
+        """(kind, object) of all there are and of each change, as JSON: the library's classes refuse an EndpointSlice without endpoints."""
         while not self.closing.is_set():
-            with contextlib.suppress(client.ApiException, OSError, http.client.HTTPException, Exception):
-                for event in watch.Watch().stream(ask, timeout_seconds=300):
-                    yield event["type"], plain(event["object"])
+            with contextlib.suppress(client.ApiException, OSError, http.client.HTTPException, HTTPError):
+                rest = b""
+                for part in ask(watch=True, timeout_seconds=300, _preload_content=False).stream():
+                    *events, rest = (rest + part).split(b"\n")
+                    for event in map(json.loads, events):
+                        if event["type"] != "ERROR":
+                            yield event["type"], event["object"]
 
     def _follow_pods(self) -> None:
         for kind, found in self._events(self.plane.core.list_pod_for_all_namespaces):
@@ -80,7 +93,7 @@ class Kubelet:
             if kind == "DELETED":
                 if pod and pod.uid == found["metadata"]["uid"]:
                     pod.end(0)
-                    del self.pods[key]
+                    self.pods.pop(key, None)  # its own end may have been first
                 continue
             if not found["spec"].get("nodeName"):
                 self._bind(*key)
@@ -125,8 +138,8 @@ class Kubelet:
         """A ConfigMap that changes is swapped under the Pods that mount it (a real kubelet takes up to a minute)."""
         for kind, found in self._events(self.plane.core.list_config_map_for_all_namespaces):
             if kind == "MODIFIED":
-                for (namespace, _), pod in list(self.pods.items()):
-                    if namespace == found["metadata"]["namespace"]:
+                for pod in list(self.pods.values()):
+                    if pod.mounts(found["metadata"]["namespace"], found["metadata"]["name"]):
                         with contextlib.suppress(LookupError):
                             pod.renew()
 

@@ -48,6 +48,11 @@ class Node:
         number = next(self._numbers)
         return f"10.88.{number // 256}.{number % 256}"
 
+    def neighbour(self, address: str, names: Sequence[str]) -> None:
+        """One more address of this machine, for a server outside the cluster whose ports would meet another's."""
+        subprocess.run(("ip", "addr", "add", f"{address}/16", "dev", BRIDGE), check=True)
+        self.answer(f"neighbour-{address}", {name: [address] for name in names})
+
     def answer(self, what: str, names: Mapping[str, Sequence[str]]) -> None:
         """From now on these names have these addresses. dnsmasq sees the file change by itself (`--hostsdir`)."""
         # It reads what a file gains, and forgets what it had said before only when it is told.
@@ -60,6 +65,7 @@ class Node:
             self.dns.send_signal(1)  # SIGHUP: all files anew
 
     def close(self) -> None:
-        """Stops DNS; the bridge ends with its namespace."""
+        """Stops DNS, and takes the bridge away: the next cluster of this run makes its own."""
         self.dns.kill()
         self.dns.wait()
+        subprocess.run(("ip", "link", "del", BRIDGE), check=True)

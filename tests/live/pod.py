@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from . import images, probes, volumes
+from .crilog import CriLog
 from .node import ADDRESS, NAME
 from .plane import PORT
 from .sandbox import Container, Mount, Network, User
@@ -45,9 +47,12 @@ class Pod:
         self.network = Network(self.address, self.name)
         self.states: dict[str, Object] = {}
         self.running: dict[str, Container] = {}
+        self.logs: dict[str, CriLog] = {}
         self.ending = threading.Event()
+        self.startable = threading.Event()  # cleared, what ended is not started again yet
+        self.startable.set()
         self.problem = ""
-        self._lock = threading.Lock()
+        self._lock, self._laying_out = threading.Lock(), threading.Lock()
         self.thread = threading.Thread(target=self._live, daemon=True)
         self.thread.start()
 
@@ -62,9 +67,17 @@ class Pod:
                 return self.field(source["fieldPath"])
             return self._token(source.get("audience"))
 
-        for volume in self.spec.get("volumes") or ():
-            if {"configMap", "secret"} & volume.keys() or "projected" in volume:
-                volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
+        with self._laying_out:  # containers that start at the same time share them
+            for volume in self.spec.get("volumes") or ():
+                if {"configMap", "secret"} & volume.keys() or "projected" in volume:
+                    volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
+
+    def mounts(self, namespace: str, config_map: str) -> bool:
+        """Whether a volume of this running Pod holds a ConfigMap."""
+        held = self.spec.get("volumes") or ()
+        sources = [*held, *(one for volume in held for one in volume.get("projected", {}).get("sources", ()))]
+        named = {one["configMap"]["name"] for one in sources if "configMap" in one}
+        return bool(self.running) and namespace == self.namespace and config_map in named
 
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
@@ -163,8 +176,8 @@ class Pod:
         return own
 
     def _start(self, container: Object, attempt: int) -> Container:
-        self.renew()
         image = images.image(container["image"], self.kubelet.without)
+        self.renew()
         variables = self._variables(container)
         command = [_expanded(word, variables) for word in (container.get("command") or image.entrypoint)]
         command += [_expanded(word, variables) for word in container.get("args") or ()]
@@ -173,7 +186,7 @@ class Pod:
         log = self.kubelet.node.host / "var/log/pods" / f"{self.namespace}_{self.name}_{self.uid}" / container["name"]
         log.mkdir(parents=True, exist_ok=True)
         read_end, write_end = os.pipe()
-        threading.Thread(target=_log, args=(read_end, log / f"{attempt}.log"), daemon=True).start()
+        self.logs[container["name"]] = CriLog(log / f"{attempt}.log", read_end)
         try:
             return Container(
                 image, command, variables, self._user(container), self._mounts(container), self.network, folder,
@@ -210,8 +223,14 @@ class Pod:
         name, attempt, policy = container["name"], 0, self.spec.get("restartPolicy", "Always")
         state = self.states[name] = {"ready": False, "restarts": 0, "started": None, "exit": None}
         while not self.ending.is_set():
+            if not self.startable.wait(0.2):
+                continue
             try:
                 running = self._start(container, attempt)
+            except images.AbsentError as error:  # ImagePullBackOff, for good
+                self._say_problem(error)
+                self.ending.wait()
+                return
             except LookupError as error:  # CreateContainerConfigError: tried again until it is there
                 self._say_problem(error)
                 self.ending.wait(1)
@@ -272,7 +291,7 @@ class Pod:
             "phase": phase, "podIP": self.address, "podIPs": [{"ip": self.address}], "hostIP": ADDRESS,
             "conditions": conditions, "containerStatuses": statuses, "startTime": now(),
         }  # fmt: skip
-        with contextlib.suppress(client.ApiException):
+        with contextlib.suppress(client.ApiException, HTTPError):  # the plane has ended
             self.kubelet.plane.core.patch_namespaced_pod_status(self.name, self.namespace, {"status": status})
         self.kubelet.notify()
 
@@ -299,7 +318,7 @@ class Pod:
         """At once."""
         self.ending.set()
         for running in self.running.values():
-            running.process.kill()
+            running.kill()
             running.process.wait()
         self.network.close()
 
@@ -325,13 +344,3 @@ _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\$")
 def _expanded(text: str, variables: dict[str, str]) -> str:
     """`$(NAME)` as Kubernetes expands it; unknown names stay."""
     return _VARIABLE.sub(lambda found: "$" if found[0] == "$$" else variables.get(found[1], found[0]), text)
-
-
-def _log(pipe: int, path: Path) -> None:
-    """Lines of a container in CRI's form, parts of over 16 KiB marked P, as containerd writes them."""
-    with os.fdopen(pipe, "rb") as lines, path.open("ab") as file:
-        while part := lines.readline(16384):
-            whole = part.endswith(b"\n")
-            stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z").encode()
-            file.write(b"%s stdout %s %s\n" % (stamp, b"F" if whole else b"P", part.rstrip(b"\n")))
-            file.flush()

@@ -6,6 +6,7 @@ manifest says so. Not done: cgroups (limits), seccomp, AppArmor, network policie
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import signal
@@ -20,11 +21,12 @@ from .node import ADDRESS, BRIDGE, DOMAIN
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder of the node that a container sees at `target`."""
+    """What a container sees at `target`: a folder or a file of the node, or without a source memory of its own (tmpfs)."""
 
-    source: Path
+    source: Path | None
     target: str
     read_only: bool
+    options: str = ""  # of the tmpfs
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class User:
     capabilities: tuple[str, ...]
 
 
+_PORTS = itertools.count()
+
+
 class Network:
     """A Pod's network namespace, held open by a process of its own, and its end of the bridge."""
 
@@ -46,7 +51,9 @@ class Network:
             ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE
         )
         assert self.holder.stdout and self.holder.stdout.readline()  # it is in its namespace now
-        port = f"v{address.split('.', 2)[2].replace('.', '-')}"
+        port = self.port = (
+            f"v{next(_PORTS)}"  # never one that was: the kernel takes the end of a Pod's link away some time after the Pod
+        )
         inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
         for command in (
             ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid)],
@@ -81,7 +88,9 @@ class Container:
         namespace: str,
         read_only: bool,
         stdout: int,
+        stderr: int | None = None,
     ) -> None:
+        """`namespace`: in which names of Services are looked for first; "": names are whole, as Docker answers them."""
         script = _script(
             image, command, variables, user, mounts, folder, hostname, namespace, network.address, read_only
         )
@@ -103,7 +112,7 @@ class Container:
             ],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=stdout,
+            stderr=stdout if stderr is None else stderr,
             start_new_session=True,
         )
 
@@ -129,6 +138,11 @@ class Container:
         if pid:
             os.kill(pid, number)
 
+    def kill(self) -> None:
+        """SIGKILL for the program. The outer process alone would leave it behind: `--kill-child` ends where setpriv changes the user."""
+        self.send(signal.SIGKILL)
+        self.process.kill()
+
 
 def _become(user: User) -> list[str]:
     kept = ",".join(["-all", *(f"+{name.lower()}" for name in user.capabilities)])
@@ -152,18 +166,20 @@ def _script(
     read_only: bool,
 ) -> str:
     root, q = folder / "root", shlex.quote
-    search = f"{namespace}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}"
+    names = [f"nameserver {ADDRESS}"]
+    if namespace:
+        names += [f"search {namespace}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}", "options ndots:5"]
     lines = [
         "set -e",
         "mount --make-rprivate /",
         f"mkdir -p {folder}/disk && mount -t tmpfs none {folder}/disk && mkdir {folder}/disk/upper {folder}/disk/work {root}",
         *(f"mkdir -p {q(f'{folder}/disk/upper{place}')}" for place in _opened(image)),
-        *(f"mkdir -p {q(f'{folder}/disk/upper{mount.target}')}" for mount in mounts),
+        *(_place(f"{folder}/disk/upper", mount) for mount in mounts),
         f"mount -t overlay overlay -o lowerdir=/,upperdir={folder}/disk/upper,workdir={folder}/disk/work {root}",
         f"mount -t proc proc {root}/proc",
         f"mount --rbind /dev {root}/dev",
         f"chmod 1777 {root}/tmp",
-        f"printf '%s\\n' 'nameserver {ADDRESS}' 'search {search}' 'options ndots:5' >{root}/etc/resolv.conf",
+        f"printf '%s\\n' {shlex.join(names)} >{root}/etc/resolv.conf",
         f"printf '%s\\n' '127.0.0.1 localhost' '{address} {hostname}' >{root}/etc/hosts",
     ]
     for target, judge in image.programs.items():
@@ -175,12 +191,23 @@ def _script(
     if read_only:
         lines.append(f"mount -o remount,ro {root}")
     for mount in sorted(mounts, key=lambda one: one.target):
+        if mount.source is None:
+            lines.append(f"mount -t tmpfs -o {mount.options} none {q(str(root) + mount.target)}")
+            continue
         lines.append(f"mount --rbind {q(str(mount.source))} {q(str(root) + mount.target)}")
         if mount.read_only:
             lines.append(f"mount -o remount,bind,ro {q(str(root) + mount.target)}")
     environment = [f"{name}={value}" for name, value in variables.items()]
     start = shlex.join(["exec", "chroot", str(root), "env", "-i", *environment, *_become(user), *command])
     return "\n".join([*lines, f"hostname {q(hostname)}", start, ""])
+
+
+def _place(root: str, mount: Mount) -> str:
+    """Makes what is mounted upon: a file for a file or a socket, else a folder."""
+    place = Path(root + mount.target)
+    if mount.source is None or mount.source.is_dir():
+        return f"mkdir -p {shlex.quote(str(place))}"
+    return f"mkdir -p {shlex.quote(str(place.parent))} && : >{shlex.quote(str(place))}"
 
 
 def _opened(image: images.Image) -> list[str]:

@@ -72,6 +72,10 @@ class Sinks:
         """Messages that hold a word, the heartbeat's left out."""
         return [one for one in self.told if one.at >= since and one.channel != "watchdog" and word in one.text]
 
+    def channels(self, word: str, since: float, *, resolved: bool = False) -> list[tuple[str, str]]:
+        """Over which channel and to whom messages that hold a word came, in order of their names."""
+        return sorted((one.channel, one.to) for one in self.about(word, since) if one.resolves == resolved)
+
     def await_(self, true: Callable[[], bool], seconds: float, what: str) -> None:
         """Until something that arrives makes it true. Raises AssertionError that says what has arrived instead."""
         end = time.monotonic() + seconds
@@ -84,14 +88,18 @@ class Sinks:
                 self.changed.wait(left)
 
 
-@contextmanager
-def running(home: Path) -> Iterator[tuple[Sinks, Path]]:
-    """The sinks on the node's address, and the folder of certificates that believes them."""
-    sinks, authority = Sinks(), trustme.CA()
-    trusted = home / "trusted"
+def believed(home: Path) -> tuple[trustme.CA, Path]:
+    """An authority, and the folder of certificates that believes it."""
+    authority, trusted = trustme.CA(), home / "trusted"
     trusted.mkdir()
     authority.cert_pem.write_to_path(str(trusted / "ca-certificates.crt"))
-    certificate = authority.issue_cert(*NAMES)
+    return authority, trusted
+
+
+@contextmanager
+def running(authority: trustme.CA) -> Iterator[Sinks]:
+    """The sinks on the node's address, with certificates of an authority that Pods believe."""
+    sinks, certificate = Sinks(), authority.issue_cert(*NAMES)
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -146,10 +154,11 @@ def running(home: Path) -> Iterator[tuple[Sinks, Path]]:
     )
     mail.start()
     try:
-        yield sinks, trusted
+        yield sinks
     finally:
         mail.stop()
         web.shutdown()
+        web.server_close()
 
 
 def _answer(channel: str, path: str, body: bytes) -> tuple[int, bytes]:

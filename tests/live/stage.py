@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import trustme
 import yaml
 
 from . import plane as planes
@@ -24,6 +26,15 @@ from .pod import Pod
 _SECRET = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """A server outside the cluster: its address, its names in the world, and what serves there from a folder and an authority."""
+
+    address: str
+    names: tuple[str, ...]
+    serving: Callable[[Path, trustme.CA], contextlib.AbstractContextManager[Any]]
+
+
 @dataclass
 class Stage:
     """What a scenario speaks of: Pods, servers by name, what people were told."""
@@ -33,12 +44,13 @@ class Stage:
     kubelet: Kubelet
     sinks: sinkhouse.Sinks
     tree: Path
+    began: float = field(default_factory=time.monotonic)
 
     def pods(self, app: str) -> list[Pod]:
         """The running Pods of an app."""
         return [
             pod
-            for pod in self.kubelet.pods.values()
+            for pod in list(self.kubelet.pods.values())
             if pod.manifest["metadata"].get("labels", {}).get("app") == app and not pod.ending.is_set()
         ]
 
@@ -46,6 +58,8 @@ class Stage:
         """Until a change of the Pods makes it true, asked at least once a second. Raises AssertionError with the Pods' logs."""
         end = time.monotonic() + seconds
         while True:
+            if self.kubelet.failure:
+                raise AssertionError(f"{what}: the kubelet has failed") from self.kubelet.failure
             with contextlib.suppress(OSError):
                 found = true()
                 if found:
@@ -76,11 +90,23 @@ class Stage:
 
         return next(iter(self.await_(fresh, seconds, f"{pod.name} is not replaced")))
 
+    @contextlib.contextmanager
+    def killed(self, pod: Pod) -> Iterator[None]:
+        """Its programs get SIGKILL, and are started again only at the end of the `with`: a machine that was lost for a while."""
+        pod.startable.clear()
+        try:
+            for running in pod.running.values():
+                running.kill()
+            self.await_(lambda: not pod.ready, 10, f"{pod.name} is not killed")
+            yield
+        finally:
+            pod.startable.set()
+
     def state(self) -> str:
         """What each Pod that isn't ready has said last."""
         return "\n".join(
             f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
-            for pod in self.kubelet.pods.values()
+            for pod in list(self.kubelet.pods.values())
             if not pod.ready
         )
 
@@ -92,6 +118,16 @@ class Stage:
         words = f"?{urllib.parse.urlencode(query)}" if query else ""
         with urllib.request.urlopen(f"http://{found[0].address}:{port}{path}{words}", timeout=10) as answer:
             return bytes(answer.read())
+
+    def order(self, app: str, order: str, **arguments: Any) -> Any:
+        """Has a fixture service do something (service.py, ORDERS); what it answers. Raises OSError."""
+        pod = self.pods(app)[0]
+        port = pod.spec["containers"][0]["ports"][0]["containerPort"]
+        request = urllib.request.Request(
+            f"http://{pod.address}:{port}/{order}", method="POST", data=json.dumps(arguments).encode()
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
 
 
 def secrets(tree: Path, values: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -112,6 +148,7 @@ def staged(
     *,
     without: Container[str] = (),
     namespaces: tuple[str, ...] = ("auralink", "auralink-agents"),
+    neighbours: Sequence[Neighbour] = (),
 ) -> Iterator[Stage]:
     """The tree, applied; gone with all it started at the end."""
     with (
@@ -122,7 +159,11 @@ def staged(
         home.chmod(0o755)
         node = Node(home, sinkhouse.NAMES)
         stack.callback(node.close)
-        sinks, trusted = stack.enter_context(sinkhouse.running(home))
+        authority, trusted = sinkhouse.believed(home)
+        sinks = stack.enter_context(sinkhouse.running(authority))
+        for one in neighbours:
+            node.neighbour(one.address, one.names)
+            stack.enter_context(one.serving(home, authority))
         plane = stack.enter_context(planes.running(home))
         kubelet = Kubelet(plane, node, trusted, without)
         stack.callback(kubelet.close)

@@ -47,6 +47,15 @@ def short_log_window(declared: Declared) -> Iterator[Finding]:
                 yield Finding(path, fact, f"use a window of {RULER_INTERVAL:g}s or more")
 
 
+def number_that_is_none(declared: Declared) -> Iterator[Finding]:
+    """One line whose value is no number makes a whole alert fail: a comparison lets it through, with an error."""
+    for _, path, text, query in logql_queries(declared):
+        if query.numeric_filters and "__error__" not in (*query.filters, *query.parsed_filters):
+            name = query.numeric_filters[0]
+            fact = f"a line whose {name} is missing or no number makes this query fail, and the alert silent"
+            yield Finding(path, fact, 'write | __error__="" after the comparison', span=at(text, name))
+
+
 def _lifted(d: Declaration) -> set[str]:
     """What stands beside the line: labels and structured metadata."""
     return agent.stream_labels(d) | {*agent.stored(d, "metadata"), *agent.TARGET_METADATA}

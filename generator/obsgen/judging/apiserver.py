@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from ..problem import Problem, ProblemsError
 from .task import Answer, ask, refusal
+from .tether import tethered
 
 START_SECONDS = 90  # kube-apiserver 1.36 is ready 2 to 10 s after its start on two cores
 _STOP_SECONDS = 15
@@ -200,7 +201,8 @@ def _running(name: str, home: Path, command: Sequence[str]) -> Iterator[_Server]
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=home, start_new_session=True
         )
     try:
-        yield _Server(name, process, log)
+        with tethered(process):
+            yield _Server(name, process, log)
     finally:
         process.terminate()
         try:

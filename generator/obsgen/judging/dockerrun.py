@@ -109,8 +109,8 @@ def _run(
         (work / "var/lib" / folder).mkdir(parents=True)
     listen = [option.format(host="127.0.0.1", port=port) for option in of.listen]
     mine = [one.replace(of.config, f"/var/{config.base}") for one in command if "listen" not in one]
-    socket = work / "var/run/docker.sock"
-    with dockerd.listening(socket, _containers(declaration, samples)), lokipush.listening() as loki:
+    socket, containers = work / "var/run/docker.sock", _containers(declaration, samples)
+    with dockerd.listening(socket, lambda: containers), lokipush.listening() as loki:
         text = of.url.sub(lambda found: f'{found[1]}"{loki.url}"', config.text)
         (work / "var" / config.base).write_text(text, encoding="utf-8", newline="\n")
         variables = {"PATH": "/usr/bin:/bin", "HOME": str(work)}
@@ -118,10 +118,10 @@ def _run(
             return _judged(running, of.ready, loki, declaration, samples)
 
 
-def _containers(declaration: Declaration, samples: Sequence[Sample]) -> list[dockerd.Container]:
+def _containers(declaration: Declaration, samples: Sequence[Sample]) -> list[dockerd.MadeUp]:
     lines = [(("stdout", "stderr")[number % 2], sample.entry) for number, sample in enumerate(samples)]
     networks = {True: declaration.namespace, False: f"not-{declaration.namespace}"}
-    return [dockerd.Container(one.name, networks[one.ours], lines, one.labels) for one in CONTAINERS]
+    return [dockerd.MadeUp(one.name, [networks[one.ours]], lines, one.labels) for one in CONTAINERS]
 
 
 def _judged(

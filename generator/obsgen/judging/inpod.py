@@ -21,6 +21,7 @@ from typing import Any
 from ..problem import Problem, ProblemsError
 from .apiserver import Cluster
 from .task import Answer, refusal
+from .tether import tethered
 
 _ACCOUNT = "run/secrets/kubernetes.io/serviceaccount"
 PATIENCE = 40  # seconds; Alloy 1.19 takes two to be ready, and looks for files every ten
@@ -92,7 +93,8 @@ def started(command: Sequence[str], address: str, work: Path, variables: Mapping
             start_new_session=True,
         )
     try:
-        yield Running(process, address, log)
+        with tethered(process):
+            yield Running(process, address, log)
     finally:
         # what it has not sent it would try to send before it ends, to nobody
         process.kill()

@@ -43,6 +43,7 @@ RULES: tuple[Row, ...] = (
 ALERTMANAGER: Mapping[str, Value] = {
     **named("header", "cluster"),
     "alertmanager": lambda v: v.d.alertmanager,
+    "heartbeat": lambda v: routing.heartbeat(v.d),
     "inhibition": _inhibition,
     "receivers": lambda v: secrets.located(v.d, routing.receivers(v.d)),
     "routes": lambda v: routing.routes(v.d),

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+AWAY = "redis"  # the name of the one finding of a Redis that doesn't answer
 OLDEST = (7, 0)  # older ones were never tried
 UNSEEN = "not told"
 
@@ -62,7 +63,7 @@ def examine(client: Any) -> list[Finding]:
         nodes = _nodes(client)
         infos = [(name, node.info()) for name, node in nodes]
     except (RedisError, OSError) as error:
-        return [Finding("redis", str(error), False, "Nothing can be said.", "See that it runs and lets this user in.")]
+        return [Finding(AWAY, str(error), False, "Nothing can be said.", "See that it runs and lets this user in.")]
     found = [
         Finding(
             "version",

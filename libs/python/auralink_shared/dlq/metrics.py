@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .doctor import durable, examine
+from .doctor import AWAY, durable, examine
 
 if TYPE_CHECKING:
     from .queue import DeadLetters
@@ -68,11 +68,10 @@ class Collector:
         yield GaugeMetricFamily(
             "dlq_spool_messages", "Letters in the local spool.", value=letters.spool.count() if letters.spool else 0
         )
-        yield GaugeMetricFamily(
-            "dlq_durability_ok",
-            "1: Redis is set to keep what it acknowledges.",
-            value=float(durable(examine(letters.client))),
-        )
+        findings = examine(letters.client)
+        if [one.name for one in findings] != [AWAY]:  # RedisDown speaks of that; 0 would blame its settings
+            text = "1: Redis is set to keep what it acknowledges."
+            yield GaugeMetricFamily("dlq_durability_ok", text, value=float(durable(findings)))
         if self.shared:
             yield from self._shared()
 

@@ -1,0 +1,203 @@
+"""Three Alertmanagers that are one: each channel is told once, whoever of them is lost meanwhile."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ..kept import Kept
+from ..pod import Pod
+from ..stage import Stage
+from . import redis_cluster
+
+ALERT = "RedisNotAppendOnly"
+PAGE = ["mail", "pagerduty", "slack"]
+LOADED = "alertmanager_config_hash"
+HEARD = "alertmanager_nflog_gossip_messages_propagated_total"
+"""Notifications of which a replica heard from another."""
+APPS = "alertmanager", "prometheus", "redis-exporter"
+
+
+def ask(pod: Pod, path: str) -> list[dict]:
+    """What an Alertmanager answers. Raises OSError."""
+    with urllib.request.urlopen(f"http://{pod.address}:9093/api/v2{path}", timeout=10) as answer:
+        return json.loads(answer.read())
+
+
+def metric(pod: Pod, name: str) -> float:
+    """A metric without labels. Raises OSError."""
+    with urllib.request.urlopen(f"http://{pod.address}:9093/metrics", timeout=10) as answer:
+        (line,) = [one for one in answer.read().decode().splitlines() if one.startswith(f"{name} ")]
+    return float(line.split()[1])
+
+
+def three(stage: Stage) -> list[Pod]:
+    """All ready and members of one cluster, by name: in this order they take their turns (`cluster.Peer.Position`, 0.34)."""
+
+    def joined() -> list[Pod]:
+        pods = sorted(stage.pods("alertmanager"), key=lambda one: one.name)
+        good = len(pods) == 3 and all(pod.ready for pod in pods)
+        return pods if good and all(len(ask(pod, "/status")["cluster"]["peers"]) == 3 for pod in pods) else []
+
+    return list(stage.await_(joined, 120, "the three Alertmanagers are not one"))
+
+
+def told(stage: Stage, since: float, *, over: bool = False) -> list[str]:
+    """The channels that were told of the alert, or of its end, each as often as it was."""
+    return sorted(one.channel for one in stage.sinks.about(ALERT, since) if one.resolves == over)
+
+
+def seconds(stage: Stage, since: float, *, over: bool = False) -> dict[str, float]:
+    """From then to each channel."""
+    return {one.channel: one.at - since for one in stage.sinks.about(ALERT, since) if one.resolves == over}
+
+
+def beats(stage: Stage, count: int) -> None:
+    """Until so many heartbeats more have left: a minute and more each, in which all replicas had their turn twice over."""
+    before = sum(one.channel == "watchdog" for one in stage.sinks.told)
+    stage.sinks.await_(
+        lambda: sum(one.channel == "watchdog" for one in stage.sinks.told) >= before + count,
+        100 * count,
+        "no heartbeat",
+    )
+
+
+def write_to(stage: Stage, kept: str) -> float:
+    """Redis' append-only file on (`yes`) or off (`no`), on every node; when."""
+    for pod in redis_cluster.nodes(stage):
+        redis_cluster.ask(pod, "config", "set", "appendonly", kept)
+    return time.monotonic()
+
+
+@contextmanager
+def fault(stage: Stage) -> Iterator[float]:
+    """A critical alert, for as long as the `with`; from when on."""
+    began = write_to(stage, "no")
+    try:
+        yield began
+    finally:
+        write_to(stage, "yes")
+
+
+def known(stage: Stage, pods: list[Pod]) -> None:
+    """Until each of these Alertmanagers has the alert."""
+    stage.await_(
+        lambda: all(any(one["labels"]["alertname"] == ALERT for one in ask(pod, "/alerts")) for pod in pods),
+        60,
+        "an Alertmanager has not heard of the alert",
+    )
+
+
+@pytest.mark.boots(*APPS, profile="ha")
+def test_three_alertmanagers_tell_each_channel_once(stage: Stage, kept: Kept) -> None:
+    pods = three(stage)
+    with fault(stage) as began:
+        known(stage, pods)
+        stage.sinks.await_(lambda: told(stage, began) == PAGE, 90, "nobody is paged")
+        beats(stage, 1)
+    ended = time.monotonic()
+    stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
+    beats(stage, 1)
+    assert told(stage, began) == PAGE
+    assert told(stage, began, over=True) == PAGE
+    kept.alert(
+        ALERT, "append-only file switched off on the nodes of the Redis Cluster; three Alertmanagers",
+        seconds(stage, began), seconds(stage, ended, over=True),
+    )  # fmt: skip
+
+
+@pytest.mark.boots(*APPS, profile="ha")
+def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(stage: Stage, kept: Kept) -> None:
+    pods = three(stage)
+    with fault(stage) as began:
+        known(stage, pods)
+        assert told(stage, began) == []  # the group waits
+        with stage.killed(pods[0]):
+            stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody stands in")
+            beats(stage, 1)
+        three(stage)
+    ended = time.monotonic()
+    stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
+    beats(stage, 1)
+    assert told(stage, began) == PAGE
+    assert told(stage, began, over=True) == PAGE
+    kept.alert(
+        ALERT, "the same, and the Alertmanager whose turn it is killed while the group waits",
+        seconds(stage, began), seconds(stage, ended, over=True),
+    )  # fmt: skip
+
+
+@pytest.mark.boots(*APPS, profile="ha")
+def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_the_other_only(
+    stage: Stage, kept: Kept
+) -> None:
+    pods = three(stage)
+    beats(stage, 1)  # until the next one nothing but our alert is gossiped
+    stage.sinks.refused.add("mail")
+    try:
+        with fault(stage) as began:
+            known(stage, pods)
+            before = [metric(pod, HEARD) for pod in pods[1:]]
+            stage.sinks.await_(lambda: told(stage, began) == ["pagerduty", "slack"], 90, "nobody is paged")
+            # killed before the others have heard of it, it would be told twice: once at least is what is promised
+            stage.await_(
+                lambda: all(metric(pod, HEARD) >= had + 2 for pod, had in zip(pods[1:], before, strict=True)),
+                30,
+                "no gossip",
+            )
+            with stage.killed(pods[0]):
+                stage.sinks.refused.clear()
+                stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody sends the mail")
+                beats(stage, 1)
+            three(stage)
+        ended = time.monotonic()
+        stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
+        beats(stage, 1)
+    finally:
+        stage.sinks.refused.clear()
+    assert told(stage, began) == PAGE
+    assert told(stage, began, over=True) == PAGE
+    kept.alert(
+        ALERT, "the same, while the mail server refuses; killed after it had told the other channels, then mail is taken again",
+        seconds(stage, began), seconds(stage, ended, over=True),
+    )  # fmt: skip
+
+
+@pytest.mark.boots(*APPS, profile="ha")
+def test_a_changed_configuration_is_loaded_by_all_three_and_pages_nobody(stage: Stage, kept: Kept) -> None:
+    pods, began = three(stage), time.monotonic()
+    before = {metric(pod, LOADED) for pod in pods}
+    assert len(before) == 1
+    written = json.loads(stage.plane.kubectl("get", "-n", "auralink", "configmap/alertmanager-config", "-o", "json"))[
+        "data"
+    ]
+
+    def write(text: str) -> None:
+        patch = json.dumps({"data": {"alertmanager.yaml": text}})
+        stage.plane.kubectl("patch", "-n", "auralink", "configmap/alertmanager-config", "--type=merge", "-p", patch)
+
+    restarts = [pod.states["alertmanager"]["restarts"] for pod in pods]
+    write(written["alertmanager.yaml"] + "# a word more\n")
+    try:
+        stage.await_(
+            lambda: not before & {metric(pod, LOADED) for pod in pods},
+            60,
+            "a replica goes on with the old configuration",
+        )
+    finally:
+        write(written["alertmanager.yaml"])
+    stage.await_(
+        lambda: {metric(pod, LOADED) for pod in pods} == before, 60, "a replica goes on with the other configuration"
+    )
+    beats(stage, 1)
+    assert [pod.states["alertmanager"]["restarts"] for pod in pods] == restarts
+    told = [
+        one.text[:200] for one in stage.sinks.told if one.at >= began and one.channel != "watchdog" and not one.resolves
+    ]
+    assert told == []
+    kept.benign("configuration of three Alertmanagers changed, loaded by the sidecar of each", 0)

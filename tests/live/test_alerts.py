@@ -1,0 +1,458 @@
+"""Each alert that needs no Loki: the fault is made, its people are told, once, and told that it is over."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from redis.exceptions import RedisError
+
+from auralink_shared.dlq import DeadLetters, Filter, Quarantined
+from auralink_shared.dlq.settings import REPLAY_CAP
+
+from .conftest import SERVICES
+from .faults import CHAT, OVER, RUNBOOKS, TOLD, Fault, critical, firing, provoke, title, warning
+from .kept import Kept
+from .pod import Pod
+from .stage import Stage
+
+BEAT = 5  # seconds: routing.heartbeat of profile live
+PAGE_ALERTS = "page Alerts of Prometheus"  # where it is seen when nobody can be told
+SEARCH = SERVICES.with_name("search-service.yaml")
+
+
+def number(stage: Stage, query: str) -> float | None:
+    """What Prometheus answers to a query with one result; None where there is none."""
+    found = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=query))["data"]["result"]
+    return float(found[0]["value"][1]) if found else None
+
+
+def scale(stage: Stage, workload: str, replicas: int) -> None:
+    stage.plane.kubectl("scale", "-n", "auralink", workload, f"--replicas={replicas}")
+
+
+@contextlib.contextmanager
+def edited(
+    stage: Stage, name: str, key: str, edit: Callable[[str], str], namespace: str = "auralink"
+) -> Iterator[None]:
+    """Somebody edits a ConfigMap by hand, and puts it back; each time until the Pods that mount it see it."""
+
+    def patch(text: str | None) -> None:
+        body = json.dumps({"data": {key: text}})
+        stage.plane.kubectl("patch", "configmap", "-n", namespace, name, "--type=merge", f"--patch={body}")
+        files = [folder / key for folder in _mounts(stage, name)]
+        stage.await_(lambda: all(_read(file) == text for file in files), 60, f"{name} is not swapped")
+
+    before = stage.plane.core.read_namespaced_config_map(name, namespace).data.get(key)
+    patch(edit(before or ""))
+    try:
+        yield
+    finally:
+        patch(before)
+
+
+def _mounts(stage: Stage, name: str) -> list[Path]:
+    """The folders of the node in which Pods have a ConfigMap."""
+    return [
+        pod.folder / "volumes" / volume["name"]
+        for pod in stage.kubelet.pods.values()
+        for volume in pod.spec.get("volumes") or ()
+        for source in (volume, *volume.get("projected", {}).get("sources", ()))
+        if source.get("configMap", {}).get("name") == name
+    ]
+
+
+def _read(file: Path) -> str | None:
+    return file.read_text() if file.exists() else None
+
+
+@contextlib.contextmanager
+def again_and_again(order: Callable[[], object]) -> Iterator[None]:
+    """Every half second, until the end of the `with`."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(0.5):
+            order()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+# Redis, one after the other: there is but one
+
+
+def redis_gone(stage: Stage) -> Iterator[None]:
+    scale(stage, "statefulset/dlq-redis", 0)
+    stage.await_(lambda: not stage.pods("dlq-redis"), 30, "Redis does not end")
+    stage.order("dashboard-service", "give_up", queue="rooms:create", count=10)
+    # no spool there: what it gives up now is lost, and it says so
+    with again_and_again(lambda: stage.order("ai-core-service", "give_up", queue="agents:create", count=20)):
+        yield
+    scale(stage, "statefulset/dlq-redis", 1)
+    stage.await_ready("dlq-redis")
+
+
+def redis_as_a_cache(stage: Stage) -> Iterator[None]:
+    def cache(text: str) -> str:
+        text = text.replace("appendonly yes", "appendonly no").replace("maxmemory 512mb", "maxmemory 4mb")
+        return text.replace("maxmemory-policy noeviction", "maxmemory-policy allkeys-lru") + "maxclients 60\n"
+
+    with edited(stage, "dlq-redis-config", "redis.conf", cache):
+        pod = stage.replace(stage.pods("dlq-redis")[0])
+        # its counters are seen at 0 first: what a counter is born with is no increase
+        stage.await_(lambda: number(stage, "redis_config_maxclients") == 60, 30, "the exporter does not see it")
+        client = redis.Redis(host=pod.address, username="dlq", password="redis-password")
+        for count in range(800):
+            client.set(f"dlq:filler:{count}", b"x" * 10_000)
+        callers = [socket.create_connection((pod.address, 6379)) for _ in range(80)]
+        for caller in callers:
+            caller.close()
+        yield
+    stage.replace(stage.pods("dlq-redis")[0])
+
+
+def redis_on_a_full_volume(stage: Stage) -> Iterator[None]:
+    claim = stage.kubelet.node.home / "claims" / "auralink" / "data-dlq-redis-0"
+    owner = claim.stat()
+    options = f"size=4m,uid={owner.st_uid},gid={owner.st_gid},mode={owner.st_mode & 0o7777:o}"
+    with edited(
+        stage, "dlq-redis-config", "redis.conf", lambda text: text.replace("appendfsync always", "appendfsync everysec")
+    ):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(claim)], check=True)
+        pod = stage.replace(stage.pods("dlq-redis")[0])
+        _fill(claim / "other-data")
+        client = redis.Redis(host=pod.address, username="dlq", password="redis-password")
+        with contextlib.suppress(RedisError):
+            for _ in range(100):
+                client.set("dlq:filler", b"x" * 100_000)
+        yield
+        subprocess.run(["umount", "--lazy", str(claim)], check=True)
+    stage.replace(stage.pods("dlq-redis")[0])
+
+
+def _fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as data:
+        try:
+            while True:
+                data.write(b"\0" * 65536)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+
+
+def letters_forgotten(stage: Stage) -> Iterator[None]:
+    stage.order("dashboard-service", "give_up", queue="webhooks:deliver", age=7200)
+    yield
+    for queue in (
+        "webhooks:deliver",
+        "rooms:create",
+        "agents:create",
+    ):  # also what the services gave up while Redis was gone
+        for _ in _letters(stage).bulk(queue, "remove", Filter(), by="nina", rate=500, allow_all=True):
+            pass
+
+
+def letter_that_always_comes_back(stage: Stage) -> Iterator[None]:
+    quarantined = 'max(dlq_replayed_messages_total{queue="agents:create", outcome="quarantined"})'
+    stage.await_(lambda: number(stage, quarantined) is not None, 30, "the API does not find Redis again")
+    stage.order("ai-core-service", "give_up", queue="agents:create", replays=REPLAY_CAP)
+    letter = _letters(stage).list("agents:create").letters[0]
+    with pytest.raises(Quarantined):
+        _letters(stage).retry("agents:create", letter.id, by="nina")
+    yield
+
+
+def _letters(stage: Stage) -> DeadLetters:
+    return DeadLetters(redis.Redis(host=stage.pods("dlq-redis")[0].address, username="dlq", password="redis-password"))
+
+
+# Services
+
+
+def bad_release(stage: Stage) -> Iterator[None]:
+    for code in ("200", "500"):
+        stage.order("dashboard-service", "request", code=code, count=2000, seconds=None)
+    stage.order("dashboard-service", "request", code="200", count=100, seconds=3)
+    yield
+    # ends no window, and yet every alert: what failed is less than a thousandth of what has been asked by now
+    stage.order("dashboard-service", "request", code="200", count=20_000_000, seconds=None)
+    stage.order("dashboard-service", "request", code="200", count=10_000, seconds=0.02)
+
+
+def not_deployed(stage: Stage) -> Iterator[float]:
+    yield stage.began
+    stage.plane.kubectl("apply", "--server-side", "-f", str(SEARCH))
+    stage.await_ready("search-service")
+
+
+# The alerting itself
+
+
+def many(stage: Stage) -> Iterator[None]:
+    yield  # what is made beside it is enough
+
+
+def switch_refuses(stage: Stage) -> Iterator[None]:
+    stage.sinks.refused.add("watchdog")
+    yield
+    stage.sinks.refused.discard("watchdog")
+
+
+def alertmanager_configuration(stage: Stage) -> Iterator[None]:
+    def misspelled(text: str) -> str:
+        return text.replace("receiver: critical", "receiver: critcal")
+
+    with edited(stage, "alertmanager-config", "alertmanager.yaml", misspelled):
+        reload_alertmanager(stage)
+        yield
+    reload_alertmanager(stage)
+
+
+def reload_alertmanager(stage: Stage) -> None:
+    """As the reloader beside it does where there are several; alone, it is asked by whoever has changed something."""
+    request = urllib.request.Request(f"http://{stage.pods('alertmanager')[0].address}:9093/-/reload", method="POST")
+    with contextlib.suppress(urllib.error.HTTPError):  # 500: it refuses
+        urllib.request.urlopen(request, timeout=10).close()
+
+
+def failing_rule(stage: Stage) -> Iterator[None]:
+    rule = {"record": "by_hand", "expr": "up * on () group_left () up"}  # many to many
+    text = json.dumps({"groups": [{"name": "by hand", "rules": [rule]}]})
+    with edited(stage, "alert-rules", "by-hand.yaml", lambda _: text):
+        reload_prometheus(stage)
+        yield
+    reload_prometheus(stage)
+
+
+def prometheus_configuration(stage: Stage) -> Iterator[None]:
+    with edited(stage, "prometheus-config", "prometheus.yaml", lambda text: f"{text}\nscrape: []\n"):
+        reload_prometheus(stage, works=False)
+        yield
+    reload_prometheus(stage)
+
+
+def reload_prometheus(stage: Stage, *, works: bool = True) -> None:
+    """`kill -HUP`: by itself Prometheus looks every 30 seconds."""
+
+    def loaded() -> dict[str, float]:
+        lines = stage.get("prometheus", 9090, "/metrics").decode().splitlines()
+        return {
+            name: float(value)
+            for name, _, value in (line.partition(" ") for line in lines if line.startswith("prometheus_config_last"))
+        }
+
+    success = "prometheus_config_last_reload_success"
+    before = loaded()[f"{success}_timestamp_seconds"]
+    stage.pods("prometheus")[0].running["prometheus"].send(signal.SIGHUP)
+    if works:
+        stage.await_(lambda: loaded()[f"{success}_timestamp_seconds"] > before, 30, "Prometheus loads nothing")
+    else:
+        stage.await_(lambda: loaded()[f"{success}ful"] == 0, 30, "Prometheus takes it")
+
+
+REDIS = (
+    Fault(
+        "Redis is scaled to 0 while services go on giving messages up",
+        redis_gone,
+        (
+            critical("RedisDown"),
+            warning("DLQMetricsMissing"),
+            critical("DLQProcessingFailed", team="ai", service="ai-core-service"),
+            critical("DLQAddFailing", team="ai", service="ai-core-service"),
+            warning("DLQSpooling", service="dashboard-service"),
+        ),
+    ),
+    Fault(
+        "Redis gets the configuration of a cache, and more clients than it takes",
+        redis_as_a_cache,
+        (
+            critical("RedisNotAppendOnly"),
+            warning("DLQNotDurable"),
+            warning("RedisEvictionAllowed"),
+            critical("RedisEvicts"),
+            critical("RedisMemoryHigh", silences="warning"),
+            warning("RedisRejectedConnections"),
+        ),
+    ),
+    Fault(
+        "Redis writes its file every second only, and its volume is full",
+        redis_on_a_full_volume,
+        (critical("RedisAofWriteFailing"), warning("DLQNotDurable")),
+    ),
+    Fault(
+        "an operator retries a letter that has come back five times",
+        letter_that_always_comes_back,
+        (warning("DLQQuarantined", team="ai", service="ai-core-service"),),
+    ),
+    Fault(
+        "a letter waits for two hours",
+        letters_forgotten,
+        (warning("DLQMessageTooOld", service="dashboard-service"),),
+    ),
+)
+SERVICE = (
+    Fault(
+        "half of a service's requests fail, after 3 seconds",
+        bad_release,
+        (
+            critical("ServiceErrorRatioHigh", service="dashboard-service", silences="warning"),
+            warning("ServiceLatencyHigh", service="dashboard-service"),
+            critical("AvailabilityBurnFast", service="dashboard-service"),
+            critical("AvailabilityBurnSteady", service="dashboard-service"),
+            warning("AvailabilityBurnSlow", service="dashboard-service"),
+        ),
+    ),
+)
+NEW = (
+    Fault(
+        "a service is declared, and not deployed",
+        not_deployed,
+        (
+            critical("ServiceDown", team="ai", service="search-service"),
+            warning("AvailabilityUnknown", team="ai", service="search-service"),
+        ),
+    ),
+)
+MANY = (Fault("more than ten alerts begin within half a minute", many, (warning("AlertsTooMany"),)),)
+ALERTMANAGER = (
+    Fault(
+        "Alertmanager's configuration names a receiver that isn't there",
+        alertmanager_configuration,
+        (critical("AlertmanagerConfigReloadFailed"),),
+    ),
+    Fault(
+        "the switch outside answers 500",
+        switch_refuses,
+        (critical("AlertmanagerNotifyFailing", silences="warning"),),
+    ),
+)
+PROMETHEUS = (
+    Fault("a rule that was put in by hand matches many to many", failing_rule, (critical("PrometheusRuleFailing"),)),
+    Fault(
+        "Prometheus' configuration has a key that it doesn't know",
+        prometheus_configuration,
+        (critical("PrometheusConfigReloadFailed"),),
+    ),
+)
+
+
+@pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "redis-exporter", "dlq-api")
+def test_each_fault_is_told_to_its_people_once_and_so_is_its_end(stage: Stage, kept: Kept) -> None:
+    provoke(stage, kept, REDIS, SERVICE, NEW, ALERTMANAGER, PROMETHEUS, MANY)
+
+
+@pytest.mark.boots("prometheus", "alertmanager")
+def test_an_alertmanager_that_prometheus_lost_is_seen_on_its_page_and_by_the_switch_outside(
+    stage: Stage, kept: Kept
+) -> None:
+    pod = stage.pods("alertmanager")[0]
+    lost = ("AlertmanagerDown", "PrometheusNoAlertmanager")
+    labels = {name: pod.manifest["metadata"]["labels"][name] for name in ("app", "app.kubernetes.io/name")}
+
+    began = time.monotonic()
+    label = ("label", "pod", "-n", "auralink", pod.name)
+    stage.plane.kubectl(*label, *(f"{name}-" for name in labels))
+    try:
+        seen = {name: _seen(stage, name, began) for name in lost}
+    finally:
+        mended = time.monotonic()
+        stage.plane.kubectl(*label, *(f"{name}={value}" for name, value in labels.items()))
+    stage.await_(lambda: not {*lost} & firing(stage), 60, "Prometheus does not find Alertmanager again")
+    for name, told in seen.items():
+        over = {PAGE_ALERTS: time.monotonic() - mended}
+        kept.alert(name, "Alertmanager's Pod loses the labels that Prometheus finds it by", told, over)
+    assert not [one for one in stage.sinks.told if any(name in title(one) for name in lost)], "nobody could be told"
+
+
+def _seen(stage: Stage, alert: str, since: float) -> dict[str, float]:
+    stage.await_(lambda: alert in firing(stage), 60, f"{alert} does not fire")
+    return {PAGE_ALERTS: time.monotonic() - since}
+
+
+def alertmanager_cut_off(stage: Stage) -> Iterator[None]:
+    def errors() -> float:
+        return number(stage, "sum(prometheus_notifications_errors_total)") or 0
+
+    before = errors()
+    with cut_off(stage.pods("alertmanager")[0]):
+        stage.await_(
+            lambda: errors() > before and _quiet(stage) > 2 * BEAT, 60, "the heartbeat goes on, or no post fails"
+        )
+    yield
+
+
+@contextlib.contextmanager
+def cut_off(pod: Pod) -> Iterator[None]:
+    """The Pod's cable is out."""
+    subprocess.run(["ip", "link", "set", pod.network.port, "down"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["ip", "link", "set", pod.network.port, "up"], check=True)
+
+
+def _quiet(stage: Stage) -> float:
+    """Seconds since the last heartbeat."""
+    return time.monotonic() - max(one.at for one in stage.sinks.told if one.channel == "watchdog")
+
+
+@pytest.mark.boots("prometheus", "alertmanager")
+def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: Stage, kept: Kept) -> None:
+    began = time.monotonic()
+    fault = Fault(
+        "the network of Alertmanager's Pod is down for some seconds",
+        alertmanager_cut_off,
+        (warning("PrometheusNotifyFailing"),),
+    )
+    provoke(stage, kept, [fault])
+    beats = [one.at for one in stage.sinks.told if one.channel == "watchdog"]
+    silences = [(later - sooner, later) for sooner, later in itertools.pairwise(beats) if later > began]
+    longest = max(gap for gap, _ in silences)
+    kept.alert("Watchdog", fault.words, {"the switch hears nothing for": longest}, {})
+
+
+@pytest.mark.boots("prometheus", "alertmanager")
+def test_an_alert_of_a_severity_that_nobody_declared_is_told_as_unrouted(stage: Stage, kept: Kept) -> None:
+    def post(ends: timedelta) -> None:
+        now = datetime.now(UTC)
+        alert = {
+            "labels": {"alertname": "MadeByHand", "severity": "urgent", "cluster": "live"},
+            "annotations": {"summary": "Somebody's own rule.", "runbook_url": f"{RUNBOOKS}MadeByHand"},
+            "endsAt": (now + ends).isoformat(),
+        }
+        request = urllib.request.Request(
+            f"http://{stage.pods('alertmanager')[0].address}:9093/api/v2/alerts", data=json.dumps([alert]).encode(),
+            headers={"Content-Type": "application/json"},
+        )  # fmt: skip
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def heard(word: str) -> list[tuple[str, str]]:
+        told = [one for one in stage.sinks.about("MadeByHand", began) if f"[{word}" in title(one)]
+        assert all(title(one).startswith('UNROUTED (severity="urgent")') for one in told), told
+        return [(one.channel, one.to) for one in told]
+
+    began = time.monotonic()
+    post(timedelta(hours=1))
+    stage.sinks.await_(lambda: heard("FIRING") == [CHAT], TOLD, "nobody sees the stray alert")
+    post(timedelta(seconds=-1))
+    stage.sinks.await_(lambda: heard("RESOLVED") == [CHAT], OVER, "nobody sees that it is over")
+    assert heard("FIRING") == [CHAT]

@@ -1,0 +1,347 @@
+"""Alerts on logs, and on those who carry and keep them: Loki, its ruler, the agent. A fault, its people, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from .faults import Fault, critical, firing, provoke, title, warning
+from .kept import Kept
+from .stage import Stage
+from .test_alerts import again_and_again, edited, number, scale
+
+LOGS = ("loki", "promtail", "prometheus", "alertmanager")
+DAY = 86400.0
+RULER = {"told": 150.0, "over": 200.0}
+"""Loki's ruler asks once a minute, and looks back a minute here."""
+
+
+# What Loki is asked and sent
+
+
+def push(stage: Stage, streams: Sequence[Mapping[str, str]], lines: int = 1, age: float = 0, text: str = "x") -> None:
+    """As a sender beside the agent: `lines` lines of each stream, `age` seconds old. Raises HTTPError."""
+    born = int((time.time() - age) * 1e9)
+    values = [[str(born + n), f"{text} {n}"] for n in range(lines)]
+    request = urllib.request.Request(
+        f"http://{stage.pods('loki')[0].address}:3100/loki/api/v1/push",
+        data=json.dumps({"streams": [{"stream": labels, "values": values} for labels in streams]}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def search(stage: Stage, query: str, seconds: float = 60) -> Any:
+    """A range query of the last hour, as Grafana asks it. Raises OSError: HTTPError, or TimeoutError after so many seconds."""
+    words = urllib.parse.urlencode({"query": query, "since": "1h", "limit": "10"})
+    address = f"http://{stage.pods('loki')[0].address}:3100/loki/api/v1/query_range?{words}"
+    with urllib.request.urlopen(address, timeout=seconds) as answer:
+        return json.load(answer)
+
+
+def fill(stage: Stage) -> None:
+    """2 MB of lines for `costly`."""
+    for shelf in range(4):
+        push(stage, [{"app": "warehouse", "shelf": str(shelf)}], lines=500, text="abc " * 250)
+
+
+def costly() -> str:
+    """A query that takes its time, and that no cache has seen."""
+    return f'{{app="warehouse"}} |~ `(?i)(a.*){{12}}{time.time_ns()}$`'
+
+
+def flush(stage: Stage) -> None:
+    """Loki moves what it holds in memory to its store."""
+    request = urllib.request.Request(f"http://{stage.pods('loki')[0].address}:3100/flush", method="POST")
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def over(stage: Stage, *names: str) -> None:
+    """Awaits that Prometheus lets alerts of an earlier fault end: the next one would only prolong them."""
+    stage.await_(lambda: not set(names) & firing(stage), 90, f"{names} do not end")
+
+
+# The services' lines
+
+
+def errors_and_an_open_breaker(stage: Stage) -> Iterator[None]:
+    stage.order("ai-core-service", "log", level="ERROR", message="Room not created {n}", count=200)
+    stage.order("dashboard-service", "log", level="WARN", message="Circuit breaker opened", context={"state": "open"})
+    yield
+
+
+def many_lines(stage: Stage) -> Iterator[None]:
+    stage.order("dashboard-service", "log", level="INFO", message="x" * 1000, count=12000)
+    yield
+
+
+def ruler_cut_off(stage: Stage) -> Iterator[None]:
+    """What a network policy does that forgets somebody. The ruler still has something to tell: that alerts fire, or are over."""
+    enter = ["nsenter", f"--net=/proc/{stage.pods('loki')[0].network.holder.pid}/ns/net", "ip", "route"]
+    address = stage.pods("alertmanager")[0].address
+    subprocess.run([*enter, "add", "unreachable", address], check=True)
+    yield
+    subprocess.run([*enter, "del", "unreachable", address], check=True)
+
+
+def old_lines(stage: Stage, count: int) -> None:
+    """Lines of eight days ago in a container's log, each after one of now, so that a batch of the agent has a young one:
+    as on a busy node, where the lines of one service with a wrong clock do not make all lines late."""
+    pod = stage.pods("dashboard-service")[0]
+    folder = stage.node.host / "var/log/pods" / f"{pod.namespace}_{pod.name}_{pod.uid}" / "dashboard-service"
+    now = time.time()
+    times = [datetime.fromtimestamp(now - (n % 2) * 8 * DAY, UTC) for n in range(2 * count)]
+    with max(folder.glob("*.log")).open("a") as file:
+        file.write("".join(f'{at:%Y-%m-%dT%H:%M:%S.%f}000Z stdout F {{"level": "INFO"}}\n' for at in times))
+
+
+def many_old_lines(stage: Stage) -> Iterator[None]:
+    old_lines(stage, 1000)
+    yield
+
+
+def some_old_lines(stage: Stage) -> Iterator[float]:
+    over(stage, "LogAgentDroppingLogs", "LokiDiscardingLogs")
+    began = time.monotonic()
+    old_lines(stage, 20)
+    yield began
+
+
+# Loki's limits and objectives
+
+
+def many_streams(stage: Stage) -> Iterator[None]:
+    push(stage, [{"app": "shop", "order": str(n)} for n in range(850)])
+    yield
+    for _ in range(2):  # what the first has written leaves memory with the next look
+        flush(stage)
+
+
+def late_lines(stage: Stage) -> Iterator[None]:
+    def lag() -> float:
+        return number(stage, "loki:push_lag_seconds:avg5m") or 0
+
+    def later() -> bool:
+        push(stage, [{"app": "clock"}], age=1800)
+        return lag() > 8
+
+    push(stage, [{"app": "clock"}])
+    stage.await_(later, 60, "lines are not late")
+    yield
+
+    def sooner() -> bool:
+        for _ in range(200):
+            push(stage, [{"app": "clock"}])
+        return lag() < 4
+
+    stage.await_(sooner, 90, "lines stay late")
+
+
+def slow_searches(stage: Stage) -> Iterator[None]:
+    def quick() -> float | None:
+        return number(stage, "loki:search_within_objective:ratio1h")
+
+    def slower() -> bool:
+        search(stage, costly())
+        return (quick() or 1) < 0.85
+
+    fill(stage)
+    stage.await_(slower, 90, "no search is slow")
+    yield
+
+    def quicker() -> bool:
+        for _ in range(50):
+            search(stage, '{app="nobody"}')
+        return (quick() or 0) > 0.95
+
+    stage.await_(quicker, 90, "searches stay slow")
+
+
+@pytest.mark.boots(*LOGS, "dlq-redis")
+def test_alerts_on_what_is_logged_and_on_what_loki_is_sent_and_asked(stage: Stage, kept: Kept) -> None:
+    old = "LogAgentDroppingLogs", "LokiDiscardingLogs"
+    alone(
+        stage,
+        kept,
+        [
+            Fault(
+                "200 ERROR lines of one service, a line with `context.state: open` of another",
+                errors_and_an_open_breaker,
+                (
+                    warning("ServiceErrorLogs", team="ai", service="ai-core-service"),
+                    warning("CircuitBreakerOpened", service="dashboard-service"),
+                ),
+                **RULER,
+            ),
+            Fault("Loki's pod does not reach Alertmanager's", ruler_cut_off, (critical("LokiRulerCannotNotify"),), **RULER),
+        ],
+        [Fault("12 MB of lines", many_lines, (warning("ServiceLogVolumeOverBudget", service="dashboard-service"),))],
+        [
+            Fault("1,000 lines eight days old", many_old_lines, tuple(critical(name, silences="warning") for name in old)),
+            Fault("20 lines eight days old", some_old_lines, tuple(warning(name) for name in old)),
+        ],
+        [Fault("850 streams more, of 1,000 allowed", many_streams, (warning("LokiStreamsNearLimit"),))],
+        [Fault("a sender whose clock is half an hour behind", late_lines, (warning("LogIngestLagHigh"),))],
+        [Fault("searches with a costly expression", slow_searches, (warning("LogSearchSlow"),))],
+    )  # fmt: skip
+
+
+# The rules, the volume, the agent
+
+
+def rules_gone(stage: Stage) -> Iterator[None]:
+    patch = '-p=[{"op": "remove", "path": "/data"}]'
+    stage.plane.kubectl("patch", "-n", "auralink", "configmap/loki-rules", "--type=json", patch)
+    yield
+    apply(stage, "logging/loki-rules.yaml")
+
+
+def apply(stage: Stage, file: str) -> None:
+    """A rendered file, as it is."""
+    stage.plane.kubectl("apply", "--server-side", "-f", str(stage.tree / file))
+
+
+@contextlib.contextmanager
+def locked(stage: Stage) -> Iterator[None]:
+    """Loki may not touch its chunks and its index, as after a restore by another user.
+
+    The requests for deletion stay: without them Loki does not start (3.7.6), and LokiDown speaks.
+    """
+    chunks = stage.node.home / "claims/auralink/data-loki-0/chunks"
+    modes = {folder: folder.stat().st_mode for folder in (chunks / "fake", *chunks.glob("index/loki_index_*"))}
+    for folder in modes:
+        folder.chmod(0)
+    try:
+        yield
+    finally:
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
+def volume_locked(stage: Stage) -> Iterator[float]:
+    push(stage, [{"app": "warehouse"}])
+    flush(stage)  # chunks and index are there now
+    stage.await_(
+        lambda: list((stage.node.home / "claims/auralink/data-loki-0/chunks").glob("index/loki_index_*")),
+        60,
+        "no index",
+    )
+    began = time.monotonic()
+    with locked(stage):
+        push(stage, [{"app": "warehouse"}])
+        flush(stage)
+        yield began
+
+
+def volume_locked_and_loki_killed(stage: Stage) -> Iterator[float]:
+    over(stage, "LokiFlushFailing", "LokiRetentionNotRunning")
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):  # HTTPError is one
+            search(stage, '{app="warehouse"}')
+
+    with again_and_again(ask):
+        began = time.monotonic()
+        with locked(stage):
+            stage.pods("loki")[0].running["loki"].send(signal.SIGKILL)
+            yield began
+        over(stage, "LokiRequestErrors")
+
+
+def agent_without_rights(stage: Stage) -> Iterator[None]:
+    stage.plane.kubectl("delete", "rolebinding", "-n", "auralink", "promtail")
+    restart = ("delete", "pod", "-n", "auralink-agents", "-l", "app=promtail", "--wait=false")
+    stage.plane.kubectl(*restart)  # what it watches already it goes on watching
+    yield
+    apply(stage, "logging/promtail.yaml")
+
+
+def agent_gone(stage: Stage) -> Iterator[None]:
+    patch = ("patch", "-n", "auralink-agents", "daemonset/promtail", "-p")
+    stage.plane.kubectl(*patch, '{"spec": {"template": {"spec": {"nodeSelector": {"disk": "none"}}}}}')
+    yield
+    stage.plane.kubectl(*patch, '{"spec": {"template": {"spec": {"nodeSelector": null}}}}')
+    stage.await_ready("promtail")
+
+
+@pytest.mark.boots(*LOGS)
+def test_alerts_on_the_agent_and_on_lokis_rules_and_volume(stage: Stage, kept: Kept) -> None:
+    alone(
+        stage,
+        kept,
+        [
+            Fault("the agent's RoleBinding deleted, the agent restarted", agent_without_rights, (critical("LogAgentNoTargets"),)),
+            Fault("no node fits the agent's DaemonSet", agent_gone, (warning("LogAgentDown"),)),
+        ],
+        [
+            Fault("the ConfigMap of the rules emptied", rules_gone, (critical("LokiRulesMissing"),)),
+            Fault(
+                "Loki may not touch its chunks and index",
+                volume_locked,
+                (critical("LokiFlushFailing"), warning("LokiRetentionNotRunning")),
+                told=90,
+            ),
+            Fault(
+                "the same, and Loki was killed",
+                volume_locked_and_loki_killed,
+                (warning("LokiRetentionNeverRan"), critical("LokiRequestErrors"), critical("LokiRulesFailing")),
+                **RULER,
+            ),
+        ],
+    )  # fmt: skip
+
+
+# Loki gone, and back as another
+
+
+def loki_gone(stage: Stage) -> Iterator[None]:
+    scale(stage, "statefulset/loki", 0)
+    stage.order("dashboard-service", "log", level="INFO", message="x" * 1000, count=4000)
+    yield
+    scale(stage, "statefulset/loki", 1)
+    stage.await_ready("loki", 120)
+
+
+def retention_changed(stage: Stage) -> Iterator[float]:
+    def longer(text: str) -> str:
+        return text.replace("retention_period: 3d", "retention_period: 4d")
+
+    with edited(stage, "loki-config", "loki.yaml", longer):
+        stage.replace(stage.pods("loki")[0], 120)
+        yield time.monotonic()
+    stage.replace(stage.pods("loki")[0], 120)
+
+
+@pytest.mark.boots(*LOGS)
+def test_alerts_on_loki_gone_and_on_another_retention_than_declared(stage: Stage, kept: Kept) -> None:
+    alone(
+        stage,
+        kept,
+        [
+            Fault("Loki scaled to 0, 4 MB of lines meanwhile", loki_gone, (critical("LokiDown"), warning("LogAgentBacklog"))),
+            Fault("`retention_period` edited by hand, Loki restarted", retention_changed, (critical("LokiRetentionDrift"),)),
+        ],
+    )  # fmt: skip
+
+
+def alone(stage: Stage, kept: Kept, *chains: Sequence[Fault]) -> None:
+    """The faults, and nobody is told of anything else."""
+    since = time.monotonic()
+    provoke(stage, kept, *chains)
+    alerts = [alert for chain in chains for fault in chain for alert in fault.alerts]
+    strays = {
+        title(one)
+        for one in list(stage.sinks.told)
+        if one.at >= since and one.channel != "watchdog" and not any(alert.is_about(one) for alert in alerts)
+    }
+    assert strays == set()
