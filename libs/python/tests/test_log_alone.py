@@ -18,9 +18,12 @@ PROGRAM = """
 import sys, time
 from auralink_shared.logging import StructuredLogger
 log = StructuredLogger("ai-core-service")
-for i in range(int(sys.argv[1])):
-    log.info("x", {"pad": "p" * (11000 if i % 3 == 0 else 20)})
-if len(sys.argv) > 2:
+log.writer.patience = 30  # this is not about readers that stall
+count, size, pause = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+for i in range(count):
+    log.info("x", {"pad": ["p" * min(size, 4000)] * max(1, size // 4000)})
+    time.sleep(pause)
+if "stays" in sys.argv:
     sys.stdin.read()
 """
 
@@ -55,7 +58,7 @@ def test_who_is_alone_locks_once_in_a_while_and_who_is_not_each_line(
     for _ in range(20):
         log.info("x")
     assert len(locks) < 20
-    command = [sys.executable, "-c", PROGRAM, "1", "stays"]
+    command = [sys.executable, "-c", PROGRAM, "1", "12000", "0", "stays"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=pipe[1]) as other:
         assert lines.read(os.read(pipe[0], 1 << 16).splitlines(keepends=True)[-1])["message"] == "x"
         while b"ppp" not in os.read(pipe[0], 1 << 16):
@@ -103,18 +106,17 @@ def test_who_was_hidden_by_the_closing_of_a_descriptor_shows_itself_again(pipe: 
     assert elsewhere(Alone(pipe[1])._others) == b"True"
 
 
-def test_long_lines_of_programs_that_come_one_after_another_are_whole_on_a_slow_pipe() -> None:
+def test_long_lines_of_programs_that_come_later_are_whole_on_a_slow_pipe() -> None:
+    """The first, which is alone at the beginning, writes a short line now and then; the others long ones, as fast as they are read."""
     end, fd = os.pipe()
-    running = []
-    found = b""
-    for _ in range(4):
-        running.append(subprocess.Popen([sys.executable, "-c", PROGRAM, "150"], stdout=fd))
-        until = time.monotonic() + 0.3
-        while time.monotonic() < until:  # slowly, so that the pipe is full
-            found += os.read(end, 3000)
-            time.sleep(0.001)
+    program = [sys.executable, "-c", PROGRAM]
+    first = subprocess.Popen([*program, "400", "20", "0.002"], stdout=fd)
+    found = os.read(end, 1)
+    time.sleep(LEASE / 2)
+    later = [subprocess.Popen([*program, "25", "12000", "0"], stdout=fd) for _ in range(2)]
     os.close(fd)
-    with open(end, "rb") as pipe:  # noqa: PTH123 - a descriptor
-        found += pipe.read()
-    assert [process.wait() for process in running] == [0] * 4
-    assert len([lines.read(line) for line in found.splitlines(keepends=True)]) == 600
+    while some := os.read(end, 1500):
+        found += some
+        time.sleep(0.0002)
+    assert [process.wait() for process in (first, *later)] == [0] * 3
+    assert len([lines.read(line) for line in found.splitlines(keepends=True)]) == 400 + 2 * 25

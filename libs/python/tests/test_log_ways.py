@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import math
 import types
@@ -35,10 +36,23 @@ number = st.one_of(
     st.floats(),
     st.sampled_from([0.0, -0.0, 1e16, 1e15, 9e-5, 1e-4, -1e-4, -1e16, math.nan, math.inf, 1e22, 5e-324]),
 )
-leaf = st.one_of(text, number, st.booleans(), st.none(), st.binary(max_size=5), st.datetimes())
-key = st.sampled_from(
-    ["room_id", "state", "duration_ms", "retry_count", "password", "x_token", "a", "b", "ü", "", "1", 1, None]
+
+
+class Text(str):
+    """No `str` to an encoder."""
+
+
+class Colour(enum.Enum):
+    RED, PAIR, NOTHING = "red", (1, 2.5), math.nan
+
+
+leaf = st.one_of(
+    text, number, st.booleans(), st.none(), st.binary(max_size=5), st.datetimes(), st.uuids(), st.sampled_from(Colour)
 )
+key = st.sampled_from(
+    ["room_id", "state", "duration_ms", "retry_count", "password", "x_token", "a", "b", "ü", "", "1", 1, None,
+     "apiKey", "X-Api.Key", "db:password", "password:", "'secret'", 'to"ken', "Cookie!", "author", "k" * 257, Text("token"), Text("a")]
+)  # fmt: skip
 value = st.recursive(
     leaf, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(key, inner, max_size=4), max_leaves=12
 )
@@ -57,6 +71,12 @@ value = st.recursive(
 @example({"a": ["ü" * 2000]})
 @example({"a": {str(i): i for i in range(64)}})
 @example({"a": {str(i): i for i in range(65)}, "b": [0] * 65})
+@example({"a": [{"b": 0, "k" * 257: 1}]})
+@example({"a": [{"b": "x" * 200, "k" * 257: 1}]})
+@example({"a": [{"b": "x" * 200, "k" * 250: 1}]})
+@example({"a": {"api/key": 1}, "b": {"my=token": 2}, "c": {"password:": 3}})
+@example({"a": [Text("password=hunter2")]})
+@example({"a": {"b": 0.00001}, "c": [5e-5, 1e-300, 1e300, math.nan]})
 def test_all_ways_write_the_same_bytes(context: dict[Any, Any]) -> None:
     thorough = THOROUGH.line("INFO", "x", types.MappingProxyType(context), at=0)  # no dict
     lines.read(thorough)

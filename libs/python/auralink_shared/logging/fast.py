@@ -32,7 +32,7 @@ class Fast(Quick):
 
     def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
         super().__init__(types, redaction)
-        self._slow = super().context
+        self._slow, self._encode = super().context, dumps
         plain = redaction.plain
         # A secret key ends in one of these, once all but letters and digits is taken out; "token" finds "accesstoken" too.
         self._ends = tuple(f'{one}"' for one in plain if not any(one != end and one.endswith(end) for end in plain))

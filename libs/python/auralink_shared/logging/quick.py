@@ -7,7 +7,7 @@ looked at for credentials at once. Which keys of a dict are secret or have a dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json import JSONEncoder, encoder
 from typing import Any
 
@@ -39,10 +39,11 @@ Plan = tuple[tuple[Any, frozenset[type] | None], ...]
 
 
 class Quick:
-    """Contexts under one contract. `types` are the declared ones; `encode` is that of `encoding`."""
+    """Contexts under one contract. `types` are the declared ones."""
 
     def __init__(self, types: Mapping[str, Any], redaction: Redaction) -> None:
-        self._types, self._redaction, self._encode = types, redaction, encode
+        self._types, self._redaction = types, redaction
+        self._encode: Callable[[Any], bytes] = encode
         self._quiet = redaction.quiet_json
         self._top: dict[tuple[Any, ...], Plan] = {}
         self._below: dict[tuple[Any, ...], Plan] = {}
