@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from . import images, probes, volumes
 from .crilog import CriLog
@@ -72,11 +73,11 @@ class Pod:
                     volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
 
     def mounts(self, namespace: str, config_map: str) -> bool:
-        """Whether a volume holds this ConfigMap."""
+        """Whether a volume of this running Pod holds a ConfigMap."""
         held = self.spec.get("volumes") or ()
         sources = [*held, *(one for volume in held for one in volume.get("projected", {}).get("sources", ()))]
         named = {one["configMap"]["name"] for one in sources if "configMap" in one}
-        return namespace == self.namespace and config_map in named
+        return bool(self.running) and namespace == self.namespace and config_map in named
 
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
@@ -290,7 +291,7 @@ class Pod:
             "phase": phase, "podIP": self.address, "podIPs": [{"ip": self.address}], "hostIP": ADDRESS,
             "conditions": conditions, "containerStatuses": statuses, "startTime": now(),
         }  # fmt: skip
-        with contextlib.suppress(client.ApiException):
+        with contextlib.suppress(client.ApiException, HTTPError):  # the plane has ended
             self.kubelet.plane.core.patch_namespaced_pod_status(self.name, self.namespace, {"status": status})
         self.kubelet.notify()
 

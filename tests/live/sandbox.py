@@ -51,7 +51,9 @@ class Network:
             ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE
         )
         assert self.holder.stdout and self.holder.stdout.readline()  # it is in its namespace now
-        port = f"v{next(_PORTS)}"  # never one that was: the kernel takes the end of a Pod's link away some time after the Pod
+        port = self.port = (
+            f"v{next(_PORTS)}"  # never one that was: the kernel takes the end of a Pod's link away some time after the Pod
+        )
         inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
         for command in (
             ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid)],

@@ -403,12 +403,11 @@ def alertmanager_cut_off(stage: Stage) -> Iterator[None]:
 @contextlib.contextmanager
 def cut_off(pod: Pod) -> Iterator[None]:
     """The Pod's cable is out."""
-    cable = f"v{pod.address.split('.', 2)[2].replace('.', '-')}"
-    subprocess.run(["ip", "link", "set", cable, "down"], check=True)
+    subprocess.run(["ip", "link", "set", pod.network.port, "down"], check=True)
     try:
         yield
     finally:
-        subprocess.run(["ip", "link", "set", cable, "up"], check=True)
+        subprocess.run(["ip", "link", "set", pod.network.port, "up"], check=True)
 
 
 def _quiet(stage: Stage) -> float:

@@ -13,7 +13,7 @@ from .kept import Kept
 from .stage import Stage
 from .test_alerts import SEARCH, edited, number, reload_alertmanager
 
-BEATS = 4
+BEATS = 5
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than every `for` of profile live."""
 WORKLOADS = {
     "statefulset/prometheus": "prometheus",
