@@ -83,8 +83,9 @@ def test_with_two_of_three_lokis_killed_nothing_is_acknowledged_and_nothing_answ
 
     with stage.killed(pods[0]), stage.killed(pods[1]):
         stage.await_(lambda: refused(push), 30, "one of three acknowledges")
-        # said after the query-frontend has tried five times, 17 s; also seen to hang for a minute
-        stage.await_(lambda: refused(lambda: found(pods[2])), 240, "one of three answers in part")
+        # 500 after the query-frontend has tried five times, 17 s; or it hangs: both were seen
+        with pytest.raises(OSError):
+            found(pods[2])
     pods = three(stage)
     stage.await_(lambda: [found(pod) for pod in pods] == [1, 1, 1], 60, "an acknowledged line is lost, or there twice")
 
