@@ -79,13 +79,15 @@ def test_with_two_of_three_lokis_killed_nothing_is_acknowledged_and_nothing_answ
         loki.push(pods[2], loki.stamped("two of three don't have it"), app="ai-core-service")
 
     def found(pod: Pod) -> int:
-        return loki.lines(pod, '{app="ai-core-service"}', since)[text]
+        return loki.lines(pod, f'{{app="ai-core-service"}} |= "{text}"', since)[text]
 
     with stage.killed(pods[0]), stage.killed(pods[1]):
         stage.await_(lambda: refused(push), 30, "one of three acknowledges")
-        # said after the query-frontend has tried five times: 17 s
-        stage.await_(lambda: refused(lambda: found(pods[2])), 60, "one of three answers in part")
-    assert [found(pod) for pod in three(stage)] == [1, 1, 1]
+        # 500 after the query-frontend has tried five times, 17 s; or it hangs: both were seen
+        with pytest.raises(OSError):
+            found(pods[2])
+    pods = three(stage)
+    stage.await_(lambda: [found(pod) for pod in pods] == [1, 1, 1], 60, "an acknowledged line is lost, or there twice")
 
 
 def evaluating(pods: list[Pod], group: str) -> list[Pod]:
