@@ -188,7 +188,7 @@ def test_a_scenario_stands_on_its_module_the_shared_harness_and_on_libraries_whe
     tree = _tree(tmp_path)
     files = {path.relative_to(stands.ROOT).as_posix() for path in stands.harness(module, tree)}
     assert {"tests/live/test_dead_letters.py", "tests/live/stage.py", "tests/live/run"} <= files
-    assert not {"tests/live/test_benign.py", "tests/live/check.py"} & files
+    assert not {"tests/live/test_log_alerts.py", "tests/live/check.py"} & files
     assert not any(file.startswith("libs/") for file in files)
     benign = replace(module, module="test_benign")
     assert stands.HERE / "test_alerts.py" in stands.harness(benign, tree)  # it imports from there
