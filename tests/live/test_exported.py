@@ -29,6 +29,8 @@ def series(stage: Stage, *, logs: bool) -> None:
     def absent() -> bool:
         missing.clear()
         happen(stage)
+        if logs:
+            asks.ask(Question("somebody searches", "loki", '{namespace="auralink"} |= "Room"', 900, 2))
         for one in asked(stage.tree, logs=logs):
             if one.of == "prometheus":
                 missing.update(_absent(asks, one))

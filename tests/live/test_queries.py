@@ -49,6 +49,7 @@ NOTHING = {
     "loki_discarded_samples_total": "Loki refused no line",
     "alert:LokiDiscardingLogs:query": "Loki refused no line",
     'status_code=~"5..': "no request to Loki failed",
+    'status_code="499"': "nobody left before Loki had answered",
     "loki_objstore_bucket_operation_failures_total": "the store failed at nothing",
     'retention_hours!~"': "every line is kept as long as declared",
 }
