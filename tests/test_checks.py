@@ -485,7 +485,7 @@ def test_a_query_that_cannot_do_what_it_looks_like_is_seen(expr: str, rule: str,
     [
         'sum by (app) (rate({namespace="shop"} | trace_id!="" | pod="x" [5m]))',
         'sum by (app) (count_over_time({app="checkout"} | json | context_duration_ms > 1000 and __error__="" [5m]))',
-        'sum by (app) (count_over_time({app="checkout"} | json d="context.duration_ms" | d > 1000 [5m]))',
+        'sum by (app) (count_over_time({app="checkout"} | json d="context.duration_ms" | d > 1000 | __error__="" [5m]))',
         'sum by (app) (sum_over_time({app="checkout"} | json d="context.duration_ms" | unwrap d [5m]))',
         'sum by (app) (count_over_time({app="checkout"} | label_format who=pod | who="x" [5m]))',
         'sum by (app) (count_over_time({app="checkout"} | regexp `(?P<verb>\\w+) /` | verb="GET" [5m]))',

@@ -72,7 +72,7 @@ def ours() -> Peer:
 
 def ours_without_fast() -> Peer:
     """The same with no package but the standard library."""
-    sys.modules["msgspec"] = None  # type: ignore[assignment]
+    sys.modules["orjson"] = None  # type: ignore[assignment]
     return ours()
 
 

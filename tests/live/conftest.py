@@ -113,3 +113,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         ):
             made.await_ready(app)
         yield made
+
+
+@pytest.fixture
+def logged(stage: Stage) -> Stage:
+    """The same, once Loki and the agent are ready."""
+    for app in ("loki", "promtail"):
+        stage.await_ready(app, 180)
+    return stage

@@ -43,7 +43,8 @@ class CriLog:
             packed.rename(before.with_name(f"{before.name}.gz"))
             before.unlink()
         rotated = self.path.with_name(f"{self.path.name}.{datetime.now(UTC):%Y%m%d-%H%M%S.%f}")
-        self.path.rename(rotated)
-        with self._lock:  # lines that came meanwhile are in the renamed file
+        # a real runtime opens the new file some milliseconds later: what it writes to the old one in between, an agent may miss
+        with self._lock:
+            self.path.rename(rotated)
             self._file.close()
             self._file = self.path.open("ab")

@@ -23,6 +23,7 @@ from . import images
 
 SERVERS = {
     "alertmanager": ("alertmanager", ("alertmanager_",)),
+    "ai-core-service": ("dlq", ("dlq_",)),
     "alloy": ("alloy", ("alloy_", "loki_")),
     "dlq-api": ("dlq", ("dlq_",)),
     "loki": ("loki", ("loki_",)),

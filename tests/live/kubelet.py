@@ -138,8 +138,8 @@ class Kubelet:
         """A ConfigMap that changes is swapped under the Pods that mount it (a real kubelet takes up to a minute)."""
         for kind, found in self._events(self.plane.core.list_config_map_for_all_namespaces):
             if kind == "MODIFIED":
-                for (namespace, _), pod in list(self.pods.items()):
-                    if namespace == found["metadata"]["namespace"]:
+                for pod in list(self.pods.values()):
+                    if pod.mounts(found["metadata"]["namespace"], found["metadata"]["name"]):
                         with contextlib.suppress(LookupError):
                             pod.renew()
 

@@ -16,7 +16,6 @@ from . import images
 from .node import ADDRESS, NAME
 
 PORT = 6443
-STOP_SECONDS = 15
 
 
 class Plane:
@@ -103,11 +102,8 @@ def _start(stack: contextlib.ExitStack, home: Path, name: str, arguments: Sequen
     )  # fmt: skip
 
     def stop() -> None:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        process.kill()  # nothing of it is kept, and kube-apiserver would wait for who watches it
+        process.wait()
 
     stack.callback(stop)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from . import images, probes, volumes
 from .crilog import CriLog
@@ -51,7 +52,7 @@ class Pod:
         self.startable = threading.Event()  # cleared, what ended is not started again yet
         self.startable.set()
         self.problem = ""
-        self._lock = threading.Lock()
+        self._lock, self._laying_out = threading.Lock(), threading.Lock()
         self.thread = threading.Thread(target=self._live, daemon=True)
         self.thread.start()
 
@@ -66,9 +67,17 @@ class Pod:
                 return self.field(source["fieldPath"])
             return self._token(source.get("audience"))
 
-        for volume in self.spec.get("volumes") or ():
-            if {"configMap", "secret"} & volume.keys() or "projected" in volume:
-                volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
+        with self._laying_out:  # containers that start at the same time share them
+            for volume in self.spec.get("volumes") or ():
+                if {"configMap", "secret"} & volume.keys() or "projected" in volume:
+                    volumes.lay_out(volume, self.folder / "volumes" / volume["name"], group, self._read, word)
+
+    def mounts(self, namespace: str, config_map: str) -> bool:
+        """Whether a volume of this running Pod holds a ConfigMap."""
+        held = self.spec.get("volumes") or ()
+        sources = [*held, *(one for volume in held for one in volume.get("projected", {}).get("sources", ()))]
+        named = {one["configMap"]["name"] for one in sources if "configMap" in one}
+        return bool(self.running) and namespace == self.namespace and config_map in named
 
     def _read(self, kind: str, name: str) -> Object | None:
         return self.kubelet.read(self.namespace, kind, name)
@@ -282,7 +291,7 @@ class Pod:
             "phase": phase, "podIP": self.address, "podIPs": [{"ip": self.address}], "hostIP": ADDRESS,
             "conditions": conditions, "containerStatuses": statuses, "startTime": now(),
         }  # fmt: skip
-        with contextlib.suppress(client.ApiException):
+        with contextlib.suppress(client.ApiException, HTTPError):  # the plane has ended
             self.kubelet.plane.core.patch_namespaced_pod_status(self.name, self.namespace, {"status": status})
         self.kubelet.notify()
 

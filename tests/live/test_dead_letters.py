@@ -16,9 +16,10 @@ from .conftest import TOKEN
 from .faults import Fault, provoke, warning
 from .kept import Kept
 from .stage import Stage
+from .test_benign import await_calm
 
 AGENTS, ROOMS = "agents:create", "rooms:create"
-GIVEN_UP, FLOOD = 110, 2000
+GIVEN_UP, FLOOD = 110, 2000  # over the depth that is told and under the volume; over both
 
 
 def letters(stage: Stage) -> DeadLetters:
@@ -95,6 +96,7 @@ CIRCLE = Fault(
 
 @pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "dlq-api")
 def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: Stage, kept: Kept) -> None:
+    await_calm(stage)
     provoke(stage, kept, [CIRCLE])
 
 

@@ -59,8 +59,8 @@ def test_every_series_that_is_read_is_there(stage: Stage) -> None:
 
 
 @LOGS
-def test_every_series_of_loki_and_its_agent_that_is_read_is_there(stage: Stage) -> None:
-    series(stage, logs=True)
+def test_every_series_of_loki_and_its_agent_that_is_read_is_there(logged: Stage) -> None:
+    series(logged, logs=True)
 
 
 # The rules
@@ -88,11 +88,13 @@ def test_prometheus_evaluates_every_rule(stage: Stage) -> None:
     loaded(stage, "Prometheus", "monitoring/rules", lambda: asks.get("prometheus", "/rules"))
 
 
-@pytest.mark.boots("loki")
-def test_loki_evaluates_every_rule(stage: Stage) -> None:
-    stage.await_ready("loki")
+@pytest.mark.boots("loki", "promtail")
+def test_loki_evaluates_every_rule(logged: Stage) -> None:
     loaded(
-        stage, "Loki", "logging/rules", lambda: json.loads(stage.get("loki", 3100, "/prometheus/api/v1/rules"))["data"]
+        logged,
+        "Loki",
+        "logging/rules",
+        lambda: json.loads(logged.get("loki", 3100, "/prometheus/api/v1/rules"))["data"],
     )
 
 
@@ -118,10 +120,18 @@ def known(stage: Stage, record: bool, *apps: str) -> None:
 @METRICS
 def test_what_the_servers_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
     happen(stage)
-    known(stage, pytestconfig.getoption("--record"), "prometheus", "alertmanager", "redis-exporter", "dlq-api")
+    known(
+        stage,
+        pytestconfig.getoption("--record"),
+        "prometheus",
+        "alertmanager",
+        "redis-exporter",
+        "dlq-api",
+        "ai-core-service",
+    )
 
 
 @LOGS
-def test_what_loki_and_its_agent_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
-    happen(stage)
-    known(stage, pytestconfig.getoption("--record"), "loki", "promtail")
+def test_what_loki_and_its_agent_export_is_what_the_checks_know(logged: Stage, pytestconfig: pytest.Config) -> None:
+    happen(logged)
+    known(logged, pytestconfig.getoption("--record"), "loki", "promtail")

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import time
-import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,9 +41,23 @@ def push(stage: Stage, streams: Sequence[Mapping[str, str]], lines: int = 1, age
     urllib.request.urlopen(request, timeout=30).close()
 
 
-def search(stage: Stage, query: str) -> Any:
-    """A range query of the last hour, as Grafana asks it. Raises HTTPError."""
-    return json.loads(stage.get("loki", 3100, "/loki/api/v1/query_range", query=query, since="1h", limit="10"))
+def search(stage: Stage, query: str, seconds: float = 60) -> Any:
+    """A range query of the last hour, as Grafana asks it. Raises OSError: HTTPError, or TimeoutError after so many seconds."""
+    words = urllib.parse.urlencode({"query": query, "since": "1h", "limit": "10"})
+    address = f"http://{stage.pods('loki')[0].address}:3100/loki/api/v1/query_range?{words}"
+    with urllib.request.urlopen(address, timeout=seconds) as answer:
+        return json.load(answer)
+
+
+def fill(stage: Stage) -> None:
+    """2 MB of lines for `costly`."""
+    for shelf in range(4):
+        push(stage, [{"app": "warehouse", "shelf": str(shelf)}], lines=500, text="abc " * 250)
+
+
+def costly() -> str:
+    """A query that takes its time, and that no cache has seen."""
+    return f'{{app="warehouse"}} |~ `(?i)(a.*){{12}}{time.time_ns()}$`'
 
 
 def flush(stage: Stage) -> None:
@@ -138,11 +152,10 @@ def slow_searches(stage: Stage) -> Iterator[None]:
         return number(stage, "loki:search_within_objective:ratio1h")
 
     def slower() -> bool:
-        search(stage, f'{{app="warehouse"}} |~ `(?i)(a.*){{12}}{time.time_ns()}$`')
+        search(stage, costly())
         return (quick() or 1) < 0.85
 
-    for shelf in range(4):
-        push(stage, [{"app": "warehouse", "shelf": str(shelf)}], lines=500, text="abc " * 250)
+    fill(stage)
     stage.await_(slower, 90, "no search is slow")
     yield
 

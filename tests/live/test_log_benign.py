@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from .conftest import SERVICES
-from .faults import firing
+from .faults import begun, firing
 from .kept import Kept
 from .stage import Stage
 from .test_alerts import SEARCH, edited
-from .test_benign import await_beats, began
-from .test_log_alerts import LOGS
+from .test_benign import await_beats
+from .test_log_alerts import LOGS, costly, fill, search
 
 BEATS = 10
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than any `for` about Loki and the agent in profile live."""
@@ -45,7 +45,7 @@ def test_restarts_of_loki_and_of_its_agent_page_nobody(stage: Stage, kept: Kept)
         stage.plane.kubectl("rollout", "restart", "-n", namespace, workload)
         await_replaced(stage, app, known)
     await_beats(stage, BEATS)
-    told = began(stage, since)
+    told = [line for _, line in begun(stage, since)]
     for _, workload in workloads:
         kept.benign(f"kubectl rollout restart {workload}", len(told))
     assert told == []
@@ -69,7 +69,9 @@ def restarted_by_its_checksum(stage: Stage, namespace: str, workload: str, app: 
 
 
 @pytest.mark.boots(*LOGS)
-def test_changed_configuration_a_burst_rotated_files_and_quiet_services_page_nobody(stage: Stage, kept: Kept) -> None:
+def test_changed_configuration_a_burst_rotated_files_left_searches_and_quiet_services_page_nobody(
+    stage: Stage, kept: Kept
+) -> None:
     since = await_calm(stage)
     with (
         edited(stage, "loki-rules", "auralink_logs.yaml", lambda text: f"{text}\n# somebody was here\n"),
@@ -80,13 +82,18 @@ def test_changed_configuration_a_burst_rotated_files_and_quiet_services_page_nob
         for part in range(4):  # rotated within the burst, as a node does whose files are full, or at midnight
             stage.order("dashboard-service", "log", level="INFO", message=f"part {part} " + "x" * 1000, count=1000)
             writer.logs["dashboard-service"].rotate()
+        fill(stage)
+        for _ in range(10):
+            with contextlib.suppress(OSError):  # TimeoutError: its asker has left
+                search(stage, costly(), seconds=0.3)
         await_beats(stage, BEATS)
-    told = began(stage, since)
+    told = [line for _, line in begun(stage, since)]
     for operation in (
         "configuration of Loki and of the agent changed: ConfigMap and checksum, so both restart",
         "rules of Loki's ruler changed, which it reads by itself",
         "4 MB of lines at once, under the limits",
         "log files rotated as a kubelet does at midnight or when they are full",
+        "10 slow searches that people leave before they end",
         "services that log nothing, and a new one without traffic",
     ):
         kept.benign(operation, len(told))

@@ -59,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     Check("route/unused-channel", "warning", routing.unused_channel),
     Check("route/watchdog", "error", routing.watchdog),
     Check("route/repeat", "warning", timing.uneven_repeat),
+    Check("route/turns", "warning", timing.hasty_group),
     Check("route/unreachable", "error", routetree.unreachable),
     Check("route/inhibition", "error", routetree.loose_inhibition),
     Check("route/test", "error", routing.declared_tests),

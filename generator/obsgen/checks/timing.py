@@ -16,6 +16,9 @@ from .routing import routes
 ALERTMANAGER_KEEPS = "120h"
 """`--data.retention` of the rendered Alertmanager, its default: for so long it knows what it has sent."""
 
+PEER_TIMEOUT = 15
+"""`--cluster.peer-timeout`, Alertmanager's default: so many seconds a replica leaves to each of those before it."""
+
 
 def short_for(declared: Declared) -> Iterator[Finding]:
     """Rules are evaluated once in an interval: a shorter `for` waits for a whole one, and the alert comes later than it says."""
@@ -53,6 +56,20 @@ def uneven_repeat(declared: Declared) -> Iterator[Finding]:
         if fact:
             path: Path = ("severities", severity, "repeat") if severity else ("alertmanager", "raw")
             yield Finding(path, f"{name} {fact}", remedy, key=not severity)
+
+
+def hasty_group(declared: Declared) -> Iterator[Finding]:
+    """The last Alertmanager waits its turn for longer than `group_interval`: an alert that is over is told to have begun again."""
+    d = declared.declaration
+    turn = PEER_TIMEOUT * (d.alertmanager.replicas - 1) if d.alertmanager.deploy else 0
+    told = set()
+    for route in routes(declared):
+        name, interval = route["receiver"], str(route["group_interval"])
+        if name != "watchdog" and seconds(interval) <= turn and interval not in told:  # a heartbeat has no end
+            told.add(interval)
+            waits = f"the last of {d.alertmanager.replicas} replicas waits {turn}s for its turn"
+            fact = f"{name} looks at a group once in {interval}, and {waits}"
+            yield Finding(("alertmanager", "raw"), fact, f"write more than {turn}s", key=True)
 
 
 def _severity(declared: Declared, receiver: str) -> str | None:

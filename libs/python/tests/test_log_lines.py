@@ -35,7 +35,7 @@ keys = st.one_of(
 values = st.recursive(leaf, lambda inner: st.lists(inner) | st.dictionaries(keys, inner), max_leaves=30)
 
 
-@pytest.mark.parametrize("fast", [True, False], ids=["msgspec", "stdlib"])
+@pytest.mark.parametrize("fast", [True, False], ids=["orjson", "stdlib"])
 @pytest.mark.parametrize("vector", _vectors, ids=lambda vector: vector["name"])
 def test_a_line_is_the_shared_vector_byte_for_byte(vector: dict[str, Any], fast: bool) -> None:
     entry = lines.entry(fast=fast)

@@ -1,4 +1,4 @@
-"""The ways in which a context is rendered, with msgspec and without: they differ in nothing but time."""
+"""The ways in which a context is rendered, with orjson and without: they differ in nothing but time."""
 
 from __future__ import annotations
 

@@ -129,11 +129,14 @@ class Container:
         ]
         for reader in readers:
             reader.start()
+        user = self._user()
+        for _, write in pipes.values():
+            os.fchown(write, user.uid, user.gid)  # as runc: who the container is may open /proc/1/fd/1
         try:
             self.running = sandbox.Container(
                 self._image(), self._command(), {
                     "PATH": f"{images.PYTHON}/bin:{PATH}", "HOSTNAME": self.id[:12], "HOME": "/", **(self.declared.get("environment") or {})
-                }, self._user(), self._mounts(), self.network, folder,
+                }, user, self._mounts(), self.network, folder,
                 hostname=self.id[:12], namespace="", read_only=bool(self.declared.get("read_only")),
                 stdout=pipes["stdout"][1], stderr=pipes["stderr"][1],
             )  # fmt: skip

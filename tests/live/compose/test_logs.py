@@ -28,6 +28,7 @@ from .test_machine import order
 DECLARATION = load(CONFIG, "compose").declaration
 TALKERS = ("dashboard-service", "ai-core-service")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+HOW = "what Docker's stand-in told against what Loki answers"
 LONG = "x" * 40_000  # characters, which Docker tells in three frames
 Line = tuple[int, str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]]  # nanoseconds, line, labels, metadata
 
@@ -102,6 +103,11 @@ def await_lines(machine: Engine) -> None:
             ) from None
 
 
+def written(machine: Engine) -> int:
+    """Lines of the services so far."""
+    return sum(len(machine.containers[service].lines) for service in TALKERS)
+
+
 def talk(machine: Engine, word: str) -> None:
     """Lines of every kind: by the logger with and without context, by a stranger's, with a stack, over Docker's limit."""
     for service in TALKERS:
@@ -110,18 +116,21 @@ def talk(machine: Engine, word: str) -> None:
         )  # fmt: skip
         order(machine, service, "log", level="WARNING", message=f"{word} of a library", through="stdlib")
         order(machine, service, "log", level="ERROR", message=f"{word} fails", error="no answer")
-        order(machine, service, "log", level="DEBUG", message=word + LONG)
-        one, last = machine.containers[service], (word + LONG).encode()
+        # our loggers write no line that Docker would have to split: one by hand
+        machine.exec(service, "sh", "-c", f"echo '{word} {LONG}' >/proc/1/fd/1")
+        one, last = machine.containers[service], f"{word} {LONG}".encode()
         machine.await_(lambda one=one, last=last: last in one.said_so_far(), 30, f"{service} has not written")
 
 
-def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: Engine, agent: str) -> None:
+def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: Engine, agent: str, kept: Kept) -> None:
     talk(machine, f"by {agent}")
     for service in ("silent", "stranger"):
         order(machine, service, "log", level="INFO", message="for nobody")
     await_lines(machine)
     assert not in_loki(machine, '{app=~"silent|stranger"}')
-    assert b"by " + agent.encode() in machine.containers["dashboard-service"].said_so_far()
+    if agent == "promtail":
+        what = "lines lost or twice where Promtail takes over from Alloy on one machine, without its positions"
+        kept.number(what, 0, f"of {written(machine)}", HOW)
 
 
 def test_restarts_of_agent_loki_and_service_lose_no_line_and_ship_none_twice(
@@ -142,6 +151,5 @@ def test_restarts_of_agent_loki_and_service_lose_no_line_and_ship_none_twice(
     machine.await_(lambda: order(machine, "ai-core-service", "beat", beats=True) is None, 30, "the service is not back")
     talk(machine, f"{agent}: after a restart of the service")
     await_lines(machine)
-    told = sum(len(machine.containers[service].lines) for service in TALKERS)
     what = f"lines lost or twice through {agent} from Docker, over restarts of agent, Loki and service"
-    kept.number(what, 0, f"of {told}", "Docker's log against Loki's answer")
+    kept.number(what, 0, f"of {written(machine)}", HOW)

@@ -113,7 +113,7 @@ def test_letters_outlive_each_node_of_the_cluster(stage: Stage) -> None:
         return [one["depth"] for one in api(stage, "GET", "/queues")]
 
     stage.await_(lambda: depths() == [EACH] * len(QUEUES), 60, "the API does not find the letters again")
-    stage.await_(lambda: ready(stage)["durable"], 60, "the API does not find the nodes again")
+    stage.await_(lambda: ready(stage).get("durable"), 60, "the API does not find the nodes again")
     dead = letters(stage)
     for queue in QUEUES:
         for one in dead.list(queue, limit=500).letters:

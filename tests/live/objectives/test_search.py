@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from ..compose.conftest import LOGS
 from ..compose.engine import Engine
 from ..kept import Kept
-from ..questions import Question, Servers, boards, of_board
+from ..questions import PIXELS, Question, Servers, boards, of_board
 from .conftest import SERVICES
 from .generated import Day, push_a_day
 
@@ -30,26 +31,33 @@ def plan(day: Day) -> Iterator[tuple[str, str]]:
     yield "circuit breakers", f'{ours} |~ `(?i)circuit breaker` {state} | state="open"'
 
 
+def seconds(servers: Servers, one: Question) -> float:
+    """Until it is answered; for ever where it is not, which Loki ends after its `query_timeout` of a minute."""
+    start = time.monotonic()
+    try:
+        servers.ask(one)
+    except (AssertionError, OSError) as error:
+        print(error)
+        return math.inf
+    return time.monotonic() - start
+
+
 @pytest.mark.boots(*LOGS, "grafana", profile="objectives")
 def test_most_searches_over_a_gigabyte_take_two_seconds_at_most(machine: Engine, trees: Path, kept: Kept) -> None:
     began = time.monotonic()
     day = push_a_day("http://localhost:3100/loki/api/v1/push", SERVICES, GIGABYTE)
     pushed = time.monotonic() - began
     servers = Servers({"loki": "http://localhost:3100/loki/api/v1", "prometheus": "http://localhost:9090/api/v1"})
+    shares = {}
     for name, span in (("the last hour", 3600), ("the whole day", 86400)):
-        asked = [Question(f"plan: {what}", "loki", query, span) for what, query in plan(day)]
+        asked = [Question(f"plan: {what}", "loki", query, span, span // PIXELS) for what, query in plan(day)]
         for uid, board in boards(trees / "compose" / "grafana").items():
             asked += [one for one in of_board(uid, board, span, servers.choices(board), 30) if one.of == "loki"]
-        times = []
-        for one in asked:
-            start = time.monotonic()
-            servers.ask(one)
-            times.append((time.monotonic() - start, one.where))
-        times.sort()
-        share = sum(seconds <= WITHIN for seconds, _ in times) / len(times)
+        times = sorted((seconds(servers, one), one.where) for one in asked)
+        shares[name] = sum(took <= WITHIN for took, _ in times) / len(times)
         how = (
             f"{len(asked)} queries of the plan and the dashboards, one at a time, over {day.lines} lines of a day (1 GB, pushed in "
             f"{pushed:.0f} s); median {times[len(times) // 2][0]:.2f} s, slowest {times[-1][0]:.1f} s: {times[-1][1]}"
         )
-        kept.number(f"searches of {name} within 2 s (objective: 90 %)", round(share * 100), "%", how)
-        print(name, times)
+        kept.number(f"searches of {name} within 2 s (objective: 90 %)", round(shares[name] * 100), "%", how)
+    assert shares["the last hour"] >= SHARE, times

@@ -60,4 +60,5 @@ def _locked(fd: int, ask: int, start: int, length: int) -> bool:
     """Whether anybody else, as `ask` means it, has bytes from `start` locked (length 0: to the end)."""
     # Linux's struct flock: type, whence, start, length, pid.
     asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
-    return struct.unpack_from("h", fcntl.fcntl(fd, ask, asked))[0] != fcntl.F_UNLCK
+    (found,) = struct.unpack_from("h", fcntl.fcntl(fd, ask, asked))
+    return bool(found != fcntl.F_UNLCK)

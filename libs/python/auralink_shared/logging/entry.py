@@ -100,11 +100,15 @@ class Entry:
         return line
 
     def _learn(self, identity: Identity) -> None:
-        """Who `here` is, where it is somebody; a span of OpenTelemetry's is asked for every time."""
-        key = trace_id.get(), span_id.get(), user_id.get(), request_id.get()
-        if (get_current is None or not get_current()) and all(type(one) is str for one in key):
-            if identity[0] != ZEROS and (who := self._identities.get(identity)):
+        """Who is `here`, where it is somebody; for a span of OpenTelemetry's is asked every time."""
+        try:
+            key = trace_id.get(), span_id.get(), user_id.get(), request_id.get()
+            span = get_current is not None and get_current()
+            who = None if span or identity[0] == ZEROS else self._identities.get(identity)
+            if who and all(type(one) is str for one in key):
                 _keep(self._here, key, who)
+        except Exception:  # a tracer that fails itself
+            return
 
     def line(
         self,

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .quick import SMALL, Quick
-from .redaction import Redaction
+from .redaction import UNNEEDED_JSON, Redaction
 
 try:
-    from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, OPT_PASSTHROUGH_SUBCLASS, dumps
+    from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, OPT_PASSTHROUGH_SUBCLASS
+    from orjson import dumps as dumps
 except ImportError:  # the extra is not installed
     dumps = None  # type: ignore[assignment]
 else:
@@ -45,26 +46,41 @@ class Fast(Quick):
             for key, kinds in plan:
                 if kinds is None or type(copy[key]) not in kinds:
                     return self._slow(copy, depth)
-            encoded = dumps(copy, None, _OPTIONS)
-            text = encoded.decode()
-            if (
-                text.isascii()
-                and "\\" not in text  # from here on a quote is where a text begins or ends
-                and "@" not in text
-                and "=" not in text
-                and "'" not in text
-                and len(text) <= SMALL
-                and not ("J" in text and "eyJ" in text)
-                and "null" not in text  # NaN, perhaps
-                and ".0000" not in text  # less than 0.0001, perhaps
-                and _CARD not in (digits := encoded.translate(_ZEROS, b" -").decode())
-                and "0e" not in digits  # an exponent, perhaps
-                and not (" " in text and ("earer" in text or "asic" in text or "EARER" in text or "ASIC" in text))
-                and ((text.rfind("{") == 0 and "[" not in text) or self._plain_below(encoded, text, depth))
-            ):
-                return text
+            for item in copy.values():
+                kind = type(item)
+                if kind is str or kind is int or kind is bool or item is None:
+                    continue
+                if kind is not float:
+                    return self._nested(copy, depth)
+                if not (1e-4 <= item < 1e16 or -1e16 < item <= -1e-4 or item == 0.0):
+                    return None
+            encoded = dumps(copy)
+            marks = encoded.translate(None, UNNEEDED_JSON)
+            if len(encoded) <= SMALL and ((len(marks) < 13 and marks.isdigit()) or self._quiet(encoded)):
+                return encoded.decode()
         except Exception:  # what is raised by `_plan`, or by orjson; a key that can't be hashed
-            return self._slow(value, depth)
+            return None
+        return self._slow(copy, depth)
+
+    def _nested(self, copy: dict[Any, Any], depth: int) -> str | None:
+        encoded = dumps(copy, None, _OPTIONS)
+        text = encoded.decode()
+        if (
+            text.isascii()
+            and "\\" not in text  # from here on a quote is where a text begins or ends
+            and "@" not in text
+            and "=" not in text
+            and "'" not in text
+            and len(text) <= SMALL
+            and not ("J" in text and "eyJ" in text)
+            and "null" not in text  # NaN, perhaps
+            and ".0000" not in text  # less than 0.0001, perhaps
+            and _CARD not in (digits := encoded.translate(_ZEROS, b" -").decode())
+            and "0e" not in digits  # an exponent, perhaps
+            and not (" " in text and ("earer" in text or "asic" in text or "EARER" in text or "ASIC" in text))
+            and self._plain_below(encoded, text, depth)
+        ):
+            return text
         return self._slow(copy, depth)
 
     def _plain_below(self, encoded: bytes, text: str, depth: int) -> bool:

@@ -118,7 +118,7 @@ class Quick:
         if len(plans) >= KEPT:  # keys that are ids: begin anew
             plans.clear()
         types = self._types if plans is self._top else {}
-        found = []
+        found: list[tuple[Any, frozenset[type] | None]] = []
         for key in keys:
             if type(key) is not str or not key.isascii() or len(key) > FEW:
                 found.append((key, _NONE))

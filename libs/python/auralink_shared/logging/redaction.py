@@ -19,10 +19,12 @@ _CARD = re.compile(r"(?<![\w.])(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|3[47]\d\d|6\d{3})
 # All that no pattern needs. What is left of a text without it: digits, quotes, whitespace, the J of a JWT, what is not ASCII.
 _NEEDED = b"0123456789=@J' \t\n\v\f\r\x1c\x1d\x1e\x1f" + bytes(range(128, 256))
 _UNNEEDED = bytes(set(range(256)) - set(_NEEDED) - set(b'"'))
-_UNNEEDED_JSON = bytes(set(range(256)) - set(_NEEDED) - set(b"\\"))  # there a quote within a text is escaped
+UNNEEDED_JSON = bytes(set(range(256)) - set(_NEEDED) - set(b"\\"))  # there a quote within a text is escaped
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LOWER = bytes(range(256)).lower()
 _SHORTEST_CARD = b"0" * 13
+_SHORTEST = 13  # characters of a card; the others have one of these, or a word and whitespace and 12 more
+_MARKS = frozenset("@='\"J")
 
 
 def word(key: str) -> str:
@@ -60,7 +62,7 @@ class Redaction:
 
     def quiet_json(self, encoded: bytes) -> bool:
         """The same of all text in a JSON value, whose long numbers count as suspicious too."""
-        marks = encoded.translate(None, _UNNEEDED_JSON)
+        marks = encoded.translate(None, UNNEEDED_JSON)
         return not marks or (len(marks) < 13 and marks.isdigit()) or self._quiet(encoded, marks)
 
     def _quiet(self, raw: bytes, marks: bytes) -> bool:
@@ -76,13 +78,19 @@ class Redaction:
         if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text:
             return False
         if b"=" in marks or b"'" in marks or b'"' in marks or b"\\" in marks:
-            plain = raw.translate(_LOWER, b" -_").decode()
-            return not any(name in plain for name in self.plain)
+            return not self._named(text)
         return True
 
     def text(self, text: str) -> str:
         """The text with what looks like a credential replaced."""
-        return text if text.isidentifier() or self.quiet(text) else self.replaced(text)  # one word holds none of them
+        if text.isidentifier() or (len(text) < _SHORTEST and _MARKS.isdisjoint(text)):  # one word holds none of them
+            return text
+        return text if self.quiet(text) else self.replaced(text)
+
+    def _named(self, text: str) -> bool:
+        """Whether one of the keys may be in a text."""
+        plain = text.encode("utf-8", "surrogatepass").translate(_LOWER, b" -_").decode("utf-8", "surrogatepass")
+        return not text.isascii() or any(name in plain for name in self.plain)
 
     def replaced(self, text: str) -> str:
         """The same by all patterns, one after the other."""
@@ -90,11 +98,11 @@ class Redaction:
             text = _JWT.sub(MARK, text)
         if "://" in text and "@" in text:
             text = _URL.sub(rf"\1{MARK}", text)
-        if self._pairs and ("=" in text or '"' in text or "'" in text):
+        if self._pairs and ("=" in text or '"' in text or "'" in text) and self._named(text):
             text = self._pairs.sub(_pair, text)
         if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text:
             text = _BEARER.sub(rf"\1\2{MARK}", text)
-        if len(text) >= 13:
+        if len(text) >= 13 and not (text.isascii() and _SHORTEST_CARD not in text.encode().translate(_DIGITS, b" -")):
             text = _CARD.sub(_card, text)
         return text
 

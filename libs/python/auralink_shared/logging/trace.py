@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 try:
-    from opentelemetry.context import get_current
+    from opentelemetry.context import get_current as get_current
     from opentelemetry.trace import get_current_span
 except ImportError:  # the extra [otel] is not installed
     get_current = None  # type: ignore[assignment]

@@ -18,6 +18,7 @@ import time
 import weakref
 from collections.abc import Callable
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
+from time import monotonic
 
 from .alone import Alone
 
@@ -60,29 +61,33 @@ class Writer:
 
     def write(self, line: bytes, level: str = "INFO", /) -> bool:
         """Write one line that ends in a newline; whether it went out (or will, being begun). All levels are equal here."""
-        return self.offer(line) or self.drop()
-
-    def offer(self, line: bytes) -> bool:
-        """As `write`, but a line that did not go out is the caller's, not counted."""
+        lock = self._lock
         if self._file:  # one write is one piece there, whoever else writes
             try:
                 if (sent := os.write(self.fd, line)) == len(line):
                     return True
-                with self._lock:
+                with lock:
                     self._whole(line[sent:])
                 return True
             except (OSError, ValueError) as error:
-                return self._failed(error)
+                return self._failed(error) or self.drop()
+        if lock.acquire(False):
+            try:  # most lines to a pipe: nobody else is there, and a short one is out whole or not at all
+                if len(line) <= PIPE_BUF and monotonic() < self._alone.until:
+                    os.pwritev(self.fd, (line,), -1, NOWAIT)
+                    return True
+            except OSError:  # no room; what else it may be, `_on_pipe` finds
+                pass
+            finally:
+                lock.release()
+        return self.offer(line) or self.drop()
+
+    def offer(self, line: bytes) -> bool:
+        """As `write`, but a line that did not go out is the caller's, not counted."""
         lock = self._lock
         if not (lock.acquire(False) or lock.acquire(timeout=0 if self.stalled else 2 * self.patience)):
             return False
         try:
-            if len(line) <= PIPE_BUF and time.monotonic() < self._alone.until:
-                try:  # most lines: nobody else is there, and a short one is out whole or not at all
-                    os.pwritev(self.fd, (line,), -1, self._nowait)
-                    return True
-                except OSError:  # no room; what else it may be, `_on_pipe` finds
-                    pass
             if self._busy:  # a signal handler logs in the middle of a line
                 return self._later(line)
             self._busy = True
@@ -161,7 +166,7 @@ class Writer:
     def _on_pipe(self, line: bytes) -> bool:
         if self._nowait and (len(line) > PIPE_BUF or self._untold or self._rest):
             self._alone.settle()
-        deadline = time.monotonic() + (0 if self.stalled else self.patience)
+        deadline = monotonic() + (0 if self.stalled else self.patience)
         if not self._lock_others(deadline):
             self.stalled = True
             return False
@@ -205,7 +210,7 @@ class Writer:
 
     def _room(self, deadline: float) -> bool:
         """Whether the pipe takes PIPE_BUF bytes at once."""
-        found = self._poll.poll(0) or self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        found = self._poll.poll(0) or self._poll.poll(max(0.0, deadline - monotonic()) * 1000)
         self.stalled = not found  # an error too is found: the write will say which
         return bool(found)
 
@@ -217,7 +222,7 @@ class Writer:
                 lockf(self.fd, _LOCK, 1)
                 return True
             except (BlockingIOError, PermissionError):  # somebody holds it
-                if time.monotonic() >= deadline:
+                if monotonic() >= deadline:
                     return False
                 time.sleep(pause)
                 pause = min(pause * 2, 0.005)
@@ -232,7 +237,7 @@ class Writer:
 
     def _complain(self, text: str) -> None:
         """One line a minute on stderr, if that takes it."""
-        now = time.monotonic()
+        now = monotonic()
         if self._complained and now - self._complained < COMPLAIN_SECONDS:
             return
         self._complained = now

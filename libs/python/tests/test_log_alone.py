@@ -1,0 +1,120 @@
+"""A process that is alone on its pipe takes no lock for short lines, and never where another one could be hurt by it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import lines
+import pytest
+
+from auralink_shared.logging import StructuredLogger, writer
+from auralink_shared.logging.alone import GRACE, LEASE, Alone
+
+PROGRAM = """
+import sys, time
+from auralink_shared.logging import StructuredLogger
+log = StructuredLogger("ai-core-service")
+for i in range(int(sys.argv[1])):
+    log.info("x", {"pad": "p" * (11000 if i % 3 == 0 else 20)})
+if len(sys.argv) > 2:
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    end, fd = os.pipe()
+    yield end, fd
+    os.close(end)
+    os.close(fd)
+
+
+def elsewhere(work: Callable[[], object]) -> bytes:
+    """What `work` says in another process."""
+    end, fd = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(fd, repr(work()).encode())
+        os._exit(0)
+    os.close(fd)
+    os.waitpid(child, 0)
+    with open(end, "rb") as found:  # noqa: PTH123 - a descriptor
+        return found.read()
+
+
+def test_who_is_alone_locks_once_in_a_while_and_who_is_not_each_line(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[int] = []
+    lockf = writer.lockf
+    monkeypatch.setattr(writer, "lockf", lambda fd, what, *more: (locks.append(what), lockf(fd, what, *more))[1])
+    log = StructuredLogger("ai-core-service", output=pipe[1])
+    for _ in range(20):
+        log.info("x")
+    assert len(locks) < 20
+    command = [sys.executable, "-c", PROGRAM, "1", "stays"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=pipe[1]) as other:
+        assert lines.read(os.read(pipe[0], 1 << 16).splitlines(keepends=True)[-1])["message"] == "x"
+        while b"ppp" not in os.read(pipe[0], 1 << 16):
+            pass
+        time.sleep(LEASE)  # as long as ours may run on
+        log.info("asks again")
+        locks.clear()
+        for _ in range(20):
+            log.info("x")
+        assert len(locks) == 40
+        other.communicate()
+
+
+def test_who_comes_later_lets_leases_run_out_before_its_first_long_line(pipe: tuple[int, int]) -> None:
+    first = Alone(pipe[1])
+    first.ask()
+    assert first.until > time.monotonic()
+
+    def later() -> tuple[bool, bool, bool]:
+        alone = Alone(pipe[1])
+        alone.ask()
+        began = time.monotonic()
+        alone.settle()
+        settled = time.monotonic()
+        alone.settle()
+        return alone.until == 0, settled - began > (LEASE + GRACE) * 0.9, time.monotonic() - settled < LEASE
+
+    assert elsewhere(later) == b"(True, True, True)"
+
+
+def test_nobody_waits_for_others_who_are_not_there(pipe: tuple[int, int]) -> None:
+    began = time.monotonic()
+    Alone(pipe[1]).settle()
+    assert time.monotonic() - began < LEASE
+
+
+def test_who_was_hidden_by_the_closing_of_a_descriptor_shows_itself_again(pipe: tuple[int, int]) -> None:
+    """POSIX: closing any descriptor of a file drops all the locks that the process has on it."""
+    first = Alone(pipe[1])
+    first.settle()
+    assert elsewhere(Alone(pipe[1])._others) == b"True"
+    os.close(os.dup(pipe[1]))
+    assert elsewhere(Alone(pipe[1])._others) == b"False"
+    first.settle()
+    assert elsewhere(Alone(pipe[1])._others) == b"True"
+
+
+def test_long_lines_of_programs_that_come_one_after_another_are_whole_on_a_slow_pipe() -> None:
+    end, fd = os.pipe()
+    running = []
+    found = b""
+    for _ in range(4):
+        running.append(subprocess.Popen([sys.executable, "-c", PROGRAM, "150"], stdout=fd))
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:  # slowly, so that the pipe is full
+            found += os.read(end, 3000)
+            time.sleep(0.001)
+    os.close(fd)
+    with open(end, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        found += pipe.read()
+    assert [process.wait() for process in running] == [0] * 4
+    assert len([lines.read(line) for line in found.splitlines(keepends=True)]) == 600
