@@ -204,3 +204,9 @@ def firing(stage: Stage) -> set[str]:
         found: Any = json.loads(stage.get("prometheus", 9090, "/api/v1/alerts"))
         return {one["labels"]["alertname"] for one in found["data"]["alerts"] if one["state"] == "firing"}
     return set()
+
+
+def number(stage: Stage, query: str) -> float | None:
+    """What Prometheus answers to a query with one result; None where there is none."""
+    found = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=query))["data"]["result"]
+    return float(found[0]["value"][1]) if found else None
