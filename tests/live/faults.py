@@ -82,10 +82,10 @@ def title(one: Told) -> str:
     return str(one.body["attachments"][0]["title"]) if one.channel == "slack" else one.text.split("\n")[0]
 
 
-def provoke(stage: Stage, kept: Kept, *chains: Sequence[Fault]) -> None:
+def provoke(stage: Stage, kept: Kept, *chains: Sequence[Fault], besides: Sequence[str] = ()) -> None:
     """Chains of faults beside each other; in each, one after the other, the end of the one awaited while the next is made.
 
-    Nobody may be told of anything else that begins meanwhile, but of what is missed here for good.
+    Nobody may be told of anything else that begins meanwhile, but of what is missed here for good, and of the alerts `besides`.
     """
     since = time.monotonic()
     with ThreadPoolExecutor(len(chains)) as beside:
@@ -93,7 +93,9 @@ def provoke(stage: Stage, kept: Kept, *chains: Sequence[Fault]) -> None:
             ended.result()
     alerts = [alert for chain in chains for fault in chain for alert in fault.alerts]
     strays = [
-        (one.channel, line) for one, line in begun(stage, since) if not any(alert.is_about(one) for alert in alerts)
+        (one.channel, line)
+        for one, line in begun(stage, since)
+        if not any(alert.is_about(one) for alert in alerts) and not any(f"] {name} " in line for name in besides)
     ]
     assert strays == [], strays
 
@@ -202,3 +204,9 @@ def firing(stage: Stage) -> set[str]:
         found: Any = json.loads(stage.get("prometheus", 9090, "/api/v1/alerts"))
         return {one["labels"]["alertname"] for one in found["data"]["alerts"] if one["state"] == "firing"}
     return set()
+
+
+def number(stage: Stage, query: str) -> float | None:
+    """What Prometheus answers to a query with one result; None where there is none."""
+    found = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=query))["data"]["result"]
+    return float(found[0]["value"][1]) if found else None

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import json
-import signal
 import socket
 import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,60 +18,13 @@ from redis.exceptions import RedisError
 from auralink_shared.dlq import DeadLetters, Filter, Quarantined
 from auralink_shared.dlq.settings import REPLAY_CAP
 
+from .by_hand import edited, reload_alertmanager, reload_prometheus, scale
 from .conftest import SERVICES
-from .faults import CHAT, OVER, RUNBOOKS, TOLD, Fault, critical, firing, provoke, title, warning
+from .faults import Fault, critical, number, provoke, warning
 from .kept import Kept
-from .pod import Pod
 from .stage import Stage
 
-BEAT = 5  # seconds: routing.heartbeat of profile live
-PAGE_ALERTS = "page Alerts of Prometheus"  # where it is seen when nobody can be told
 SEARCH = SERVICES.with_name("search-service.yaml")
-
-
-def number(stage: Stage, query: str) -> float | None:
-    """What Prometheus answers to a query with one result; None where there is none."""
-    found = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=query))["data"]["result"]
-    return float(found[0]["value"][1]) if found else None
-
-
-def scale(stage: Stage, workload: str, replicas: int) -> None:
-    stage.plane.kubectl("scale", "-n", "auralink", workload, f"--replicas={replicas}")
-
-
-@contextlib.contextmanager
-def edited(
-    stage: Stage, name: str, key: str, edit: Callable[[str], str], namespace: str = "auralink"
-) -> Iterator[None]:
-    """Somebody edits a ConfigMap by hand, and puts it back; each time until the Pods that mount it see it."""
-
-    def patch(text: str | None) -> None:
-        body = json.dumps({"data": {key: text}})
-        stage.plane.kubectl("patch", "configmap", "-n", namespace, name, "--type=merge", f"--patch={body}")
-        files = [folder / key for folder in _mounts(stage, name)]
-        stage.await_(lambda: all(_read(file) == text for file in files), 60, f"{name} is not swapped")
-
-    before = stage.plane.core.read_namespaced_config_map(name, namespace).data.get(key)
-    patch(edit(before or ""))
-    try:
-        yield
-    finally:
-        patch(before)
-
-
-def _mounts(stage: Stage, name: str) -> list[Path]:
-    """The folders of the node in which Pods have a ConfigMap."""
-    return [
-        pod.folder / "volumes" / volume["name"]
-        for pod in stage.kubelet.pods.values()
-        for volume in pod.spec.get("volumes") or ()
-        for source in (volume, *volume.get("projected", {}).get("sources", ()))
-        if source.get("configMap", {}).get("name") == name
-    ]
-
-
-def _read(file: Path) -> str | None:
-    return file.read_text() if file.exists() else None
 
 
 @contextlib.contextmanager
@@ -227,13 +174,6 @@ def alertmanager_configuration(stage: Stage) -> Iterator[None]:
     reload_alertmanager(stage)
 
 
-def reload_alertmanager(stage: Stage) -> None:
-    """As the reloader beside it does where there are several; alone, it is asked by whoever has changed something."""
-    request = urllib.request.Request(f"http://{stage.pods('alertmanager')[0].address}:9093/-/reload", method="POST")
-    with contextlib.suppress(urllib.error.HTTPError):  # 500: it refuses
-        urllib.request.urlopen(request, timeout=10).close()
-
-
 def failing_rule(stage: Stage) -> Iterator[None]:
     rule = {"record": "by_hand", "expr": "up * on () group_left () up"}  # many to many
     text = json.dumps({"groups": [{"name": "by hand", "rules": [rule]}]})
@@ -248,25 +188,6 @@ def prometheus_configuration(stage: Stage) -> Iterator[None]:
         reload_prometheus(stage, works=False)
         yield
     reload_prometheus(stage)
-
-
-def reload_prometheus(stage: Stage, *, works: bool = True) -> None:
-    """`kill -HUP`: by itself Prometheus looks every 30 seconds."""
-
-    def loaded() -> dict[str, float]:
-        lines = stage.get("prometheus", 9090, "/metrics").decode().splitlines()
-        return {
-            name: float(value)
-            for name, _, value in (line.partition(" ") for line in lines if line.startswith("prometheus_config_last"))
-        }
-
-    success = "prometheus_config_last_reload_success"
-    before = loaded()[f"{success}_timestamp_seconds"]
-    stage.pods("prometheus")[0].running["prometheus"].send(signal.SIGHUP)
-    if works:
-        stage.await_(lambda: loaded()[f"{success}_timestamp_seconds"] > before, 30, "Prometheus loads nothing")
-    else:
-        stage.await_(lambda: loaded()[f"{success}ful"] == 0, 30, "Prometheus takes it")
 
 
 REDIS = (
@@ -342,7 +263,7 @@ ALERTMANAGER = (
     Fault(
         "the switch outside answers 500",
         switch_refuses,
-        (critical("AlertmanagerNotifyFailing", silences="warning"),),
+        (critical("AlertmanagerNotifyFailing"),),
     ),
 )
 PROMETHEUS = (
@@ -358,101 +279,3 @@ PROMETHEUS = (
 @pytest.mark.boots("prometheus", "alertmanager", "dlq-redis", "redis-exporter", "dlq-api")
 def test_each_fault_is_told_to_its_people_once_and_so_is_its_end(stage: Stage, kept: Kept) -> None:
     provoke(stage, kept, REDIS, SERVICE, NEW, ALERTMANAGER, PROMETHEUS, MANY)
-
-
-@pytest.mark.boots("prometheus", "alertmanager")
-def test_an_alertmanager_that_prometheus_lost_is_seen_on_its_page_and_by_the_switch_outside(
-    stage: Stage, kept: Kept
-) -> None:
-    pod = stage.pods("alertmanager")[0]
-    lost = ("AlertmanagerDown", "PrometheusNoAlertmanager")
-    labels = {name: pod.manifest["metadata"]["labels"][name] for name in ("app", "app.kubernetes.io/name")}
-
-    began = time.monotonic()
-    label = ("label", "pod", "-n", "auralink", pod.name)
-    stage.plane.kubectl(*label, *(f"{name}-" for name in labels))
-    try:
-        seen = {name: _seen(stage, name, began) for name in lost}
-    finally:
-        mended = time.monotonic()
-        stage.plane.kubectl(*label, *(f"{name}={value}" for name, value in labels.items()))
-    stage.await_(lambda: not {*lost} & firing(stage), 60, "Prometheus does not find Alertmanager again")
-    for name, told in seen.items():
-        over = {PAGE_ALERTS: time.monotonic() - mended}
-        kept.alert(name, "Alertmanager's Pod loses the labels that Prometheus finds it by", told, over)
-    assert not [one for one in stage.sinks.told if any(name in title(one) for name in lost)], "nobody could be told"
-
-
-def _seen(stage: Stage, alert: str, since: float) -> dict[str, float]:
-    stage.await_(lambda: alert in firing(stage), 60, f"{alert} does not fire")
-    return {PAGE_ALERTS: time.monotonic() - since}
-
-
-def alertmanager_cut_off(stage: Stage) -> Iterator[None]:
-    def errors() -> float:
-        return number(stage, "sum(prometheus_notifications_errors_total)") or 0
-
-    before = errors()
-    with cut_off(stage.pods("alertmanager")[0]):
-        stage.await_(
-            lambda: errors() > before and _quiet(stage) > 2 * BEAT, 60, "the heartbeat goes on, or no post fails"
-        )
-    yield
-
-
-@contextlib.contextmanager
-def cut_off(pod: Pod) -> Iterator[None]:
-    """The Pod's cable is out."""
-    subprocess.run(["ip", "link", "set", pod.network.port, "down"], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["ip", "link", "set", pod.network.port, "up"], check=True)
-
-
-def _quiet(stage: Stage) -> float:
-    """Seconds since the last heartbeat."""
-    return time.monotonic() - max(one.at for one in stage.sinks.told if one.channel == "watchdog")
-
-
-@pytest.mark.boots("prometheus", "alertmanager")
-def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: Stage, kept: Kept) -> None:
-    began = time.monotonic()
-    fault = Fault(
-        "the network of Alertmanager's Pod is down for some seconds",
-        alertmanager_cut_off,
-        (warning("PrometheusNotifyFailing"),),
-    )
-    provoke(stage, kept, [fault])
-    beats = [one.at for one in stage.sinks.told if one.channel == "watchdog"]
-    silences = [(later - sooner, later) for sooner, later in itertools.pairwise(beats) if later > began]
-    longest = max(gap for gap, _ in silences)
-    kept.alert("Watchdog", fault.words, {"the switch hears nothing for": longest}, {})
-
-
-@pytest.mark.boots("prometheus", "alertmanager")
-def test_an_alert_of_a_severity_that_nobody_declared_is_told_as_unrouted(stage: Stage, kept: Kept) -> None:
-    def post(ends: timedelta) -> None:
-        now = datetime.now(UTC)
-        alert = {
-            "labels": {"alertname": "MadeByHand", "severity": "urgent", "cluster": "live"},
-            "annotations": {"summary": "Somebody's own rule.", "runbook_url": f"{RUNBOOKS}MadeByHand"},
-            "endsAt": (now + ends).isoformat(),
-        }
-        request = urllib.request.Request(
-            f"http://{stage.pods('alertmanager')[0].address}:9093/api/v2/alerts", data=json.dumps([alert]).encode(),
-            headers={"Content-Type": "application/json"},
-        )  # fmt: skip
-        urllib.request.urlopen(request, timeout=10).close()
-
-    def heard(word: str) -> list[tuple[str, str]]:
-        told = [one for one in stage.sinks.about("MadeByHand", began) if f"[{word}" in title(one)]
-        assert all(title(one).startswith('UNROUTED (severity="urgent")') for one in told), told
-        return [(one.channel, one.to) for one in told]
-
-    began = time.monotonic()
-    post(timedelta(hours=1))
-    stage.sinks.await_(lambda: heard("FIRING") == [CHAT], TOLD, "nobody sees the stray alert")
-    post(timedelta(seconds=-1))
-    stage.sinks.await_(lambda: heard("RESOLVED") == [CHAT], OVER, "nobody sees that it is over")
-    assert heard("FIRING") == [CHAT]

@@ -7,11 +7,12 @@ import time
 
 import pytest
 
+from .by_hand import edited, reload_alertmanager
 from .conftest import SERVICES
-from .faults import begun, firing
+from .faults import begun, firing, number
 from .kept import Kept
 from .stage import Stage
-from .test_alerts import SEARCH, edited, number, reload_alertmanager
+from .test_alerts import SEARCH
 
 BEATS = 5
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than every `for` of profile live."""
