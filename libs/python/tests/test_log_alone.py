@@ -72,6 +72,25 @@ def test_who_is_alone_locks_once_in_a_while_and_who_is_not_each_line(
         other.communicate()
 
 
+def test_who_forks_and_who_was_forked_lock_each_line_from_then_on(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[int] = []
+    lockf = writer.lockf
+    monkeypatch.setattr(writer, "lockf", lambda fd, what, *more: (locks.append(what), lockf(fd, what, *more))[1])
+    log = StructuredLogger("ai-core-service", output=pipe[1])
+
+    def of_twenty() -> int:
+        locks.clear()
+        for _ in range(20):
+            log.info("x")
+        return len(locks)
+
+    assert of_twenty() < 40
+    assert elsewhere(of_twenty) == b"40"
+    assert of_twenty() == 40
+
+
 def test_who_comes_later_lets_leases_run_out_before_its_first_long_line(pipe: tuple[int, int]) -> None:
     first = Alone(pipe[1])
     first.ask()

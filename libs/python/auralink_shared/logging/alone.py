@@ -25,7 +25,7 @@ class Alone:
     """Of this process on the pipe `fd`. Raises nothing."""
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        self.fd, self.known = fd, False
         self.until = 0.0  # by the monotonic clock; before that there is nobody else
         self._again = 0.0  # when to ask
         self._byte, self._shown = 0, 0.0
@@ -33,7 +33,7 @@ class Alone:
     def ask(self) -> None:
         """Sets `until`, at most once in `LEASE` seconds. With the lock between processes held."""
         now = time.monotonic()
-        if now < self._again:
+        if self.known or now < self._again:
             return
         self._again = now + LEASE
         self.until = 0.0 if self._others() else now + LEASE

@@ -110,7 +110,7 @@ class Writer:
             return False
         if self._rest:
             self._end()
-        if not (self._rest or self._untold):
+        if not (self._rest or self._untold or alone.known):
             alone.until = alone.until or until
         return True
 
@@ -250,10 +250,18 @@ class Writer:
         except (OSError, ValueError):
             return
 
+    def _before_fork(self) -> None:
+        """From now on it is not alone; a short line that another thread thinks to write alone goes out first."""
+        held = self._lock.acquire(timeout=2 * self.patience)
+        self._alone.known, self._alone.until = True, 0.0
+        if held:
+            self._lock.release()
+
     def _after_fork(self) -> None:
         """In the child: the parent's lock may be held by a thread that isn't here, its begun line is the parent's."""
         self._lock, self._busy, self._rest = threading.RLock(), False, b""
         self._alone = Alone(self.fd)
+        self._alone.known = True
 
 
 def to(fd: int, notice: Callable[[int], bytes]) -> Writer:
@@ -270,9 +278,14 @@ _BY_FILE: dict[tuple[int, int, int], Writer] = {}
 _WRITERS: weakref.WeakSet[Writer] = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    for writer in list(_WRITERS):
+        writer._before_fork()
+
+
 def _after_fork() -> None:
     for writer in list(_WRITERS):
         writer._after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
