@@ -83,7 +83,7 @@ def test_a_run_that_ends_leaves_nothing(tmp_path: Path, code: int) -> None:
 
 
 def test_runs_in_a_row_end_with_the_first_that_fails(tmp_path: Path) -> None:
-    count = f"echo x >>{tmp_path}/count; test $(wc -l <{tmp_path}/count) -lt 2"
+    count = f"test $OBSGEN_LIVE_SHARE != 2 || {{ echo x >>{tmp_path}/count; test $(wc -l <{tmp_path}/count) -lt 2; }}"
     assert _started(tmp_path, count, rounds=5).wait(60) == 1
     assert (tmp_path / "count").read_text() == "x\nx\n"
 

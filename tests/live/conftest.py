@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from . import images, page, stands
+from . import images, stands
 from . import kept as results
 from .kept import Kept
-from .scenarios import OF_A_RUN, PARTS, scenario
+from .scenarios import OF_A_RUN, PARTS, scenario, share
 from .stage import Stage, staged
 
 RUN = os.environ.get("OBSGEN_LIVE", "registries")
 TAKES = OF_A_RUN[RUN]
+SHARE = os.environ.get("OBSGEN_LIVE_SHARE", "all")
 SERVICES = results.HERE / "services.yaml"
 TOKEN = "operator-of-the-live-run"
 VALUES = {
@@ -51,11 +52,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"boots {', '.join(one.apps)}: OBSGEN_LIVE={one.part}"))
         elif config.getoption("--record"):  # now: somebody may write while it runs
             item.stash[_HASHES] = stands.hashes(one)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.config.getoption("--record"):
-        page.main()
+    others = [item for item in items if SHARE not in ("all", share(item.path))]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture

@@ -25,6 +25,15 @@ OF_A_RUN = {
 """The parts that OBSGEN_LIVE=… takes."""
 
 
+_SHARES = {"test_alerts": "1", "test_dead_letters": "1", "test_log_alerts": "1", "compose": "3"}
+
+
+def share(path: Path) -> str:
+    """Which of the three shares of a run a module is in: those with faults, those on one machine, all others."""
+    names = path.relative_to(HERE).with_suffix("").parts
+    return next((_SHARES[name] for name in names if name in _SHARES), "2")
+
+
 @dataclass(frozen=True)
 class Scenario:
     """Where it stands (`module` without .py, below tests/live), and which apps of which profile it boots."""

@@ -54,6 +54,12 @@ class Stage:
             if pod.manifest["metadata"].get("labels", {}).get("app") == app and not pod.ending.is_set()
         ]
 
+    def gone(self, app: str) -> bool:
+        """Whether no Pod of an app is left: one that ends may still answer."""
+        return all(
+            pod.manifest["metadata"].get("labels", {}).get("app") != app for pod in list(self.kubelet.pods.values())
+        )
+
     def await_(self, true: Callable[[], Any], seconds: float, what: str) -> Any:
         """Until a change of the Pods makes it true, asked at least once a second. Raises AssertionError with the Pods' logs."""
         end = time.monotonic() + seconds

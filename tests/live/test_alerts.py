@@ -50,7 +50,7 @@ def again_and_again(order: Callable[[], object]) -> Iterator[None]:
 
 def redis_gone(stage: Stage) -> Iterator[None]:
     scale(stage, "statefulset/dlq-redis", 0)
-    stage.await_(lambda: not stage.pods("dlq-redis"), 30, "Redis does not end")
+    stage.await_(lambda: stage.gone("dlq-redis"), 30, "Redis does not end")
     stage.order("dashboard-service", "give_up", queue="rooms:create", count=10)
     # no spool there: what it gives up now is lost, and it says so
     with again_and_again(lambda: stage.order("ai-core-service", "give_up", queue="agents:create", count=20)):
