@@ -62,6 +62,7 @@ class Container:
         self.network = sandbox.Network(engine.node.address(), self.name)
         self.running: sandbox.Container | None = None
         self.starts, self.exit, self.finished = 0, 0, "0001-01-01T00:00:00Z"
+        self.ordered = 1  # starts that somebody wanted; the others followed its own end
         self.health = "starting" if self.declared.get("healthcheck") else "none"
         self.checked = b""  # what its last check said
         self.lines: list[tuple[int, str, bytes]] = []  # Unix nanoseconds, stream, line with its end
@@ -190,6 +191,7 @@ class Container:
 
     def start(self) -> None:
         """Again, after `stop`: the same container."""
+        self.ordered += 1
         self._stopping.clear()
         self._thread = threading.Thread(target=self._live, daemon=True)
         self._thread.start()

@@ -121,7 +121,7 @@ class Engine:
         return "\n".join(
             f"== {one.name} {one.state} {one.health}\n{one.last()}"
             for one in self.containers.values()
-            if one.health not in ("healthy", "none") or one.exit or one.starts > 1
+            if one.health not in ("healthy", "none") or one.exit or one.starts > one.ordered
         )
 
     def get(self, port: int, path: str, **query: str) -> bytes:
