@@ -131,6 +131,8 @@ def unprovoked(*rendered: str, **excused: str) -> list[str]:
 def test_every_alert_is_provoked_or_excused() -> None:
     assert unprovoked("RedisDown", "LogSearchSlow", LogSearchSlow="needs more than an hour of real time") == []
     assert unprovoked("RedisDown", "LogSearchSlow") == ["nothing provokes LogSearchSlow, and it does not stand here"]
+    assert [fault.warning for fault in check.unprovoked({"Gone"}, [], {})] == [True]
+    assert [fault.warning for fault in check.unprovoked({"Gone"}, [], {}, require=True)] == [False]
     assert unprovoked("RedisDown", RedisDown="third party") == ["RedisDown is provoked, and stands here"]
     assert unprovoked("RedisDown", Gone="third party") == ["Gone is not rendered"]
     assert "only these are reasons" in unprovoked("RedisDown", "Slow", Slow="hard to do")[0]

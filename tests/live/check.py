@@ -1,8 +1,8 @@
 """Whether what is kept of the live tests still holds: `make live-check`, run by CI.
 
 An error: a scenario of `make live` that was never recorded, has failed, or stood on other files than there are now; a kept result without
-its scenario; an alert that nothing provokes and nobody excuses. Of `make live-ha` and `make live-objectives` the first is a warning, which
-names the commit that holds the result; with `--require live` an error too.
+its scenario; an excuse for an alert that isn't needed or isn't allowed. Warnings, and with `--require live` errors too: the first of
+`make live-ha` and `make live-objectives`, with the commit that holds the result; an alert that nothing provokes and nobody excuses.
 """
 
 from __future__ import annotations
@@ -87,12 +87,14 @@ def _commit(file: Path) -> str:
     return f"commit {found.stdout.strip()}" if found.stdout.strip() else ""
 
 
-def unprovoked(rendered: Iterable[str], results: Iterable[kept.Entry], excused: Mapping[str, str]) -> Iterator[Fault]:
+def unprovoked(
+    rendered: Iterable[str], results: Iterable[kept.Entry], excused: Mapping[str, str], *, require: bool = False
+) -> Iterator[Fault]:
     """Alerts that nothing provokes and nobody excuses, and excuses that aren't needed or aren't allowed."""
     where = page.NOT_PROVOKED.relative_to(ROOT).as_posix()
     alerts, provoked = set(rendered), {entry["alert"] for one in results for entry in one["told"].get("alerts", ())}
     for name in sorted(alerts - provoked - excused.keys()):
-        yield Fault(where, f"nothing provokes {name}, and it does not stand here")
+        yield Fault(where, f"nothing provokes {name}, and it does not stand here", warning=not require)
     for name, why in sorted(excused.items()):
         if name in provoked:
             yield Fault(where, f"{name} is provoked, and stands here")
@@ -130,13 +132,13 @@ def collected() -> list[Scenario]:
 def main() -> None:
     """Prints what doesn't hold; exit code 1 for an error."""
     parser = argparse.ArgumentParser(prog="python -m tests.live.check", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--require", choices=["live"], help="live: of live-ha and live-objectives too, an error")
+    parser.add_argument("--require", choices=["live"], help="live: what is a warning is an error")
     require = parser.parse_args().require == "live"
     excused = yaml.safe_load(page.NOT_PROVOKED.read_text()) if page.NOT_PROVOKED.exists() else None
     results = kept.everything()
     faults = [
         *stale(collected(), stands.hashes, require=require),
-        *unprovoked(rendered_alerts(), results, excused or {}),
+        *unprovoked(rendered_alerts(), results, excused or {}, require=require),
     ]
     for fault in faults:
         print(fault)
