@@ -119,6 +119,13 @@ def test_a_scenario_that_failed_or_never_ran_is_an_error(tmp_path: Path) -> None
     assert ["failed" in fault or "never" in fault for fault in stale(tmp_path, REDIS, LOKI)] == [True, True]
 
 
+def test_a_scenario_with_loki_that_is_known_to_fail_is_a_warning_and_one_of_ci_s_an_error(tmp_path: Path) -> None:
+    recorded(tmp_path, REDIS, passed=False)
+    recorded(tmp_path, LOKI, passed=False)
+    assert ["warning" in fault for fault in stale(tmp_path, REDIS, LOKI)] == [False, True]
+    assert ["warning" in fault for fault in stale(tmp_path, REDIS, LOKI, require=True)] == [False, False]
+
+
 def test_a_result_without_its_scenario_is_an_error(tmp_path: Path) -> None:
     recorded(tmp_path, REDIS)
     assert "no scenario tells this any more" in stale(tmp_path)[0]
