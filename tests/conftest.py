@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,10 @@ from obsgen.cli import main
 
 settings.register_profile("obsgen", deadline=None)  # the machine may be busy
 settings.load_profile("obsgen")
+
+# What a test starts must hear SIGINT, also where a shell began this run in the background: those ignore it, and so would their children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # They want namespaces of their own: tests/live/run makes them.
 collect_ignore = [] if "OBSGEN_LIVE" in os.environ else ["live"]

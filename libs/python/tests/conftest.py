@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from auralink_shared.dlq import DeadLetters, Settings, Spool
 __all__ = ["OTHER", "PASSWORD", "QUEUE", "ROOT", "SETTINGS", "Clock", "Server", "server_program"]
 
 QUEUE, OTHER = "rooms:create", "webhooks:deliver"
+
+# What a test starts must hear SIGINT, also where a shell began this run in the background: those ignore it, and so would their children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
