@@ -138,7 +138,7 @@ def test_a_quiet_hour_keeps_what_is_promised(machine: Engine, kept: Kept) -> Non
     how = f"the rule that alerts on 1 GB a day, against what two services wrote in {hour}"
     kept.number("log volume (objective: 1 GB a day): the projection is off by", round(off * 100, 1), "%", how)
 
-    how = "given up by a service, sent back by `auralink-dlq bulk retry`, taken by a consumer"
+    how = "given up by a service, sent back by `auralink-dlq bulk retry QUEUE`, taken by a consumer"
     kept.number("dead letters lost (objective: 0)", given_up - taken, f"of {given_up}", how)
     kept.number(
         "dead letters waiting (objective: 100)", max(depths), "", f"three every half minute, sent back by hand; {hour}"
