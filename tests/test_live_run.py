@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+SHARES = 3
 RUN = Path(__file__).parent / "live" / "run"
-LEFT = "setsid sleep 86399 & echo $! >$TMPDIR/pid; : >$MARK; "
+LEFT = "setsid sleep 86399 & echo $! >$TMPDIR/pid; echo >>$MARK; "
 """What a scenario may start: it has left the session, so that no signal of a terminal reaches it."""
 
 pytestmark = pytest.mark.skipif(
@@ -31,8 +32,9 @@ def _started(folder: Path, script: str, rounds: int = 1) -> subprocess.Popen[byt
     own = {"PYTHON": str(program), "TMPDIR": str(folder / "tmp"), "MARK": str(folder / "mark"), "N": str(rounds)}
     running = subprocess.Popen([RUN], env=os.environ | own, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
-    while not (folder / "mark").exists():
-        assert running.poll() is None or (folder / "mark").exists(), running.stderr and running.stderr.read()
+    mark = folder / "mark"
+    while not mark.exists() or len(mark.read_text()) < SHARES:  # all of them have begun
+        assert running.poll() is None or mark.exists(), running.stderr and running.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.02)
     return running
