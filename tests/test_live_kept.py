@@ -119,13 +119,6 @@ def test_a_scenario_that_failed_or_never_ran_is_an_error(tmp_path: Path) -> None
     assert ["failed" in fault or "never" in fault for fault in stale(tmp_path, REDIS, LOKI)] == [True, True]
 
 
-def test_a_scenario_with_loki_that_is_known_to_fail_is_a_warning_and_one_of_ci_s_an_error(tmp_path: Path) -> None:
-    recorded(tmp_path, REDIS, passed=False)
-    recorded(tmp_path, LOKI, passed=False)
-    assert ["warning" in fault for fault in stale(tmp_path, REDIS, LOKI)] == [False, True]
-    assert ["warning" in fault for fault in stale(tmp_path, REDIS, LOKI, require=True)] == [False, False]
-
-
 def test_a_result_without_its_scenario_is_an_error(tmp_path: Path) -> None:
     recorded(tmp_path, REDIS)
     assert "no scenario tells this any more" in stale(tmp_path)[0]
@@ -138,8 +131,6 @@ def unprovoked(*rendered: str, **excused: str) -> list[str]:
 def test_every_alert_is_provoked_or_excused() -> None:
     assert unprovoked("RedisDown", "LogSearchSlow", LogSearchSlow="needs more than an hour of real time") == []
     assert unprovoked("RedisDown", "LogSearchSlow") == ["nothing provokes LogSearchSlow, and it does not stand here"]
-    assert [fault.warning for fault in check.unprovoked({"Gone"}, [], {})] == [True]
-    assert [fault.warning for fault in check.unprovoked({"Gone"}, [], {}, require=True)] == [False]
     assert unprovoked("RedisDown", RedisDown="third party") == ["RedisDown is provoked, and stands here"]
     assert unprovoked("RedisDown", Gone="third party") == ["Gone is not rendered"]
     assert "only these are reasons" in unprovoked("RedisDown", "Slow", Slow="hard to do")[0]

@@ -1,9 +1,8 @@
 """Whether what is kept of the live tests still holds: `make live-check`, run by CI.
 
-An error: a scenario of `make live` that was never recorded or stood on other files than there are now; one of CI's that failed; a
-kept result without its scenario; an excuse for an alert that isn't needed or isn't allowed. Warnings, and with `--require live` errors
-too: a scenario with Loki or an agent that is known to fail; the first of `make live-ha` and `make live-objectives`, with the commit that
-holds the result; an alert that nothing provokes and nobody excuses.
+An error: a scenario of `make live` that was never recorded, has failed, or stood on other files than there are now; a kept result without
+its scenario; an alert that nothing provokes and nobody excuses. Of `make live-ha` and `make live-objectives` the first is a warning, which
+names the commit that holds the result; with `--require live` an error too.
 """
 
 from __future__ import annotations
@@ -59,10 +58,9 @@ def stale(
             yield Fault(one.id, f"boots: {error}")
             continue
         before = kept.read(file)
-        failed = bool(before and not before["passed"])
         if before is None:
             why = "has never been recorded"
-        elif failed:
+        elif not before["passed"]:
             why = "failed when it was last recorded"
         else:
             changed = [name for name in _CHANGED if before[name] != now[name]]
@@ -73,7 +71,7 @@ def stale(
         yield Fault(
             one.id,
             f"{why}{f' ({commit})' if commit else ''}; repeat: {COMMANDS[one.part]}",
-            warning=not require and (one.part in ("ha", "objectives") or (failed and one.part == "all")),
+            warning=one.part in ("ha", "objectives") and not require,
         )
     for file in sorted(set(folder.rglob("*.yaml")) - known):
         yield Fault(file.relative_to(folder.parent).as_posix(), "no scenario tells this any more; delete it")
@@ -89,14 +87,12 @@ def _commit(file: Path) -> str:
     return f"commit {found.stdout.strip()}" if found.stdout.strip() else ""
 
 
-def unprovoked(
-    rendered: Iterable[str], results: Iterable[kept.Entry], excused: Mapping[str, str], *, require: bool = False
-) -> Iterator[Fault]:
+def unprovoked(rendered: Iterable[str], results: Iterable[kept.Entry], excused: Mapping[str, str]) -> Iterator[Fault]:
     """Alerts that nothing provokes and nobody excuses, and excuses that aren't needed or aren't allowed."""
     where = page.NOT_PROVOKED.relative_to(ROOT).as_posix()
     alerts, provoked = set(rendered), {entry["alert"] for one in results for entry in one["told"].get("alerts", ())}
     for name in sorted(alerts - provoked - excused.keys()):
-        yield Fault(where, f"nothing provokes {name}, and it does not stand here", warning=not require)
+        yield Fault(where, f"nothing provokes {name}, and it does not stand here")
     for name, why in sorted(excused.items()):
         if name in provoked:
             yield Fault(where, f"{name} is provoked, and stands here")
@@ -134,13 +130,13 @@ def collected() -> list[Scenario]:
 def main() -> None:
     """Prints what doesn't hold; exit code 1 for an error."""
     parser = argparse.ArgumentParser(prog="python -m tests.live.check", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--require", choices=["live"], help="live: what is a warning is an error")
+    parser.add_argument("--require", choices=["live"], help="live: of live-ha and live-objectives too, an error")
     require = parser.parse_args().require == "live"
     excused = yaml.safe_load(page.NOT_PROVOKED.read_text()) if page.NOT_PROVOKED.exists() else None
     results = kept.everything()
     faults = [
         *stale(collected(), stands.hashes, require=require),
-        *unprovoked(rendered_alerts(), results, excused or {}, require=require),
+        *unprovoked(rendered_alerts(), results, excused or {}),
     ]
     for fault in faults:
         print(fault)

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Mapping
 from time import time_ns
-from typing import Any
+from typing import Any, TypeVar
 
 from .failure import Failure
 from .levels import LEVELS
@@ -28,6 +28,7 @@ from .values import DEPTH, Cut, Values, size
 LINE = 15360
 MESSAGE, ERROR, NAME = 8192, 2048, 128  # NAME: of ids, codes, types, service, metadata
 KEPT = 1024  # messages and identities that are kept as they come out
+T = TypeVar("T")
 NOTHING: Mapping[str, Any] = {}
 NO_FAILURE = Failure()
 _CONTEXT = ',"context":'
@@ -55,7 +56,6 @@ class Entry:
         }
         self._messages: dict[str, str] = {}
         self._identities: dict[Identity, str] = {}
-        self._here: dict[tuple[str, ...], str] = {}
         pairs = ",".join(
             f'"{key}":{self._values.text(metadata.get(key) or default, NAME, Cut())}'
             for key, default in (
@@ -65,7 +65,13 @@ class Entry:
             )
         )
         self._tail = f',"metadata":{{{pairs}}}}}\n'
-        self._second = self._moment = (-1, "")
+        self._second = (-1, "")
+        # The same as bytes, for the quick way.
+        self._begins = {level: text.encode() for level, text in self._levels.items()}
+        self._here: dict[tuple[str, ...], bytes] = {}
+        self._said: dict[str, bytes] = {}
+        self._ends = self._tail.encode()
+        self._moment = (-1, b"")
 
     def here(
         self, level: str, message: object, context: object = None, failure: Failure = NO_FAILURE, at: int | None = None
@@ -78,11 +84,11 @@ class Entry:
                 and (get_current is None or not get_current())
                 and (who := self._here.get((trace_id.get(), span_id.get(), user_id.get(), request_id.get())))
                 and type(message) is str
-                and (text := self._messages.get(message))
+                and (said := self._said.get(message))
                 and (
                     members := self._quick(context, DEPTH)
                     if type(context) is dict
-                    else "{}"
+                    else b"{}"
                     if context is None
                     else None
                 )
@@ -90,23 +96,26 @@ class Entry:
                 at = time_ns() if at is None else at
                 moment, begun = self._moment
                 if moment != at // 1_000_000:
-                    begun = self._begun(at)
-                return f"{begun}{self._levels[level]}{who}{text}{members}{self._tail}".encode()
+                    begun = self._begun(at).encode()
+                    self._moment = at // 1_000_000, begun
+                return b"".join((begun, self._begins[level], who, said, members, self._ends))
         except Exception:  # what can't be a key of a dict
             pass
         identity = current()
         line = self.line(level, message, context, identity, failure, at)
-        self._learn(identity)
+        self._learn(message, identity)
         return line
 
-    def _learn(self, identity: Identity) -> None:
-        """Who is `here`, where it is somebody; for a span of OpenTelemetry's is asked every time."""
+    def _learn(self, message: object, identity: Identity) -> None:
+        """What `_line` kept of the message, and who is `here`, if anybody; for a span of OpenTelemetry's is asked every time."""
         try:
+            if type(message) is str and (said := self._messages.get(message)):
+                _keep(self._said, message, said.encode())
             key = trace_id.get(), span_id.get(), user_id.get(), request_id.get()
             span = get_current is not None and get_current()
             who = None if span or identity[0] == ZEROS else self._identities.get(identity)
             if who and all(type(one) is str for one in key):
-                _keep(self._here, key, who)
+                _keep(self._here, key, who.encode())
         except Exception:  # a tracer that fails itself
             return
 
@@ -207,19 +216,16 @@ class Entry:
         return whole, members
 
     def _begun(self, at: int) -> str:
-        """Where a line begins, up to the digits of its timestamp; kept, as `_moment`."""
-        moment = at // 1_000_000
-        second, rest = divmod(moment, 1000)
+        """Where a line begins, up to the digits of its timestamp."""
+        second, rest = divmod(at // 1_000_000, 1000)
         known, text = self._second  # one tuple, so that threads never see halves of two
         if second != known:
             text = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
             self._second = second, text
-        text = f"{text}{rest:03d}"
-        self._moment = moment, text
-        return text
+        return f"{text}{rest:03d}"
 
 
-def _keep(known: dict[Any, str], key: object, text: str) -> None:
+def _keep(known: dict[Any, T], key: object, text: T) -> None:
     if len(known) >= KEPT:
         known.clear()
     known[key] = text

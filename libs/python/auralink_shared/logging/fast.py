@@ -37,7 +37,7 @@ class Fast(Quick):
         # A secret key ends in one of these, once all but letters and digits is taken out; "token" finds "accesstoken" too.
         self._ends = tuple(f'{one}"' for one in plain if not any(one != end and one.endswith(end) for end in plain))
 
-    def context(self, value: dict[Any, Any], depth: int) -> str | None:
+    def context(self, value: dict[Any, Any], depth: int) -> bytes | None:
         """As `Quick.context`."""
         try:
             copy = value.copy()
@@ -57,12 +57,12 @@ class Fast(Quick):
             encoded = dumps(copy)
             marks = encoded.translate(None, UNNEEDED_JSON)
             if len(encoded) <= SMALL and ((len(marks) < 13 and marks.isdigit()) or self._quiet(encoded)):
-                return encoded.decode()
+                return encoded
         except Exception:  # what is raised by `_plan`, or by orjson; a key that can't be hashed
             return None
         return self._slow(copy, depth)
 
-    def _nested(self, copy: dict[Any, Any], depth: int) -> str | None:
+    def _nested(self, copy: dict[Any, Any], depth: int) -> bytes | None:
         encoded = dumps(copy, None, _OPTIONS)
         text = encoded.decode()
         if (
@@ -80,7 +80,7 @@ class Fast(Quick):
             and not (" " in text and ("earer" in text or "asic" in text or "EARER" in text or "ASIC" in text))
             and self._plain_below(encoded, text, depth)
         ):
-            return text
+            return encoded
         return self._slow(copy, depth)
 
     def _plain_below(self, encoded: bytes, text: str, depth: int) -> bool:

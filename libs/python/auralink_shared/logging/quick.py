@@ -48,8 +48,8 @@ class Quick:
         self._top: dict[tuple[Any, ...], Plan] = {}
         self._below: dict[tuple[Any, ...], Plan] = {}
 
-    def context(self, value: dict[Any, Any], depth: int) -> str | None:
-        """The JSON text of at most `SMALL` bytes, or None: not the quick way."""
+    def context(self, value: dict[Any, Any], depth: int) -> bytes | None:
+        """The JSON of at most `SMALL` bytes, or None: not the quick way."""
         try:
             copy = self._dict(value, self._top, depth)
             encoded = self._encode(copy)
@@ -60,7 +60,7 @@ class Quick:
                 encoded = self._encode(copy)
                 if len(encoded) > SMALL:
                     return None
-            return encoded.decode()
+            return encoded
         except Exception:  # what is raised below; half a surrogate pair; a key that no encoder knows
             return None
 

@@ -84,9 +84,9 @@ class Values:
     def context(self, value: Mapping[Any, Any], limit: int, cut: Cut) -> str:
         """A mapping as an object of at most `limit` bytes; members that don't fit are left out, in order."""
         if type(value) is dict and limit >= SMALL:
-            text = self.quick.context(value, DEPTH)
-            if text is not None:
-                return text
+            encoded = self.quick.context(value, DEPTH)
+            if encoded is not None:
+                return encoded.decode()
         return self._object(value, limit, cut, DEPTH, set(), self._types)
 
     def value(self, value: object, limit: int, cut: Cut) -> str:
