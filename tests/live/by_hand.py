@@ -9,7 +9,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from .conftest import TOKEN
 from .stage import Stage
 
 
@@ -51,6 +53,19 @@ def _mounts(stage: Stage, name: str) -> list[Path]:
 
 def _read(file: Path) -> str | None:
     return file.read_text() if file.exists() else None
+
+
+def api(stage: Stage, method: str, path: str, body: Any = None) -> Any:
+    """The admin API of dead letters, as nina. Raises OSError."""
+    request = urllib.request.Request(
+        f"http://{stage.pods('dlq-api')[0].address}:8080/api/v1/admin/dlq{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 def reload_alertmanager(stage: Stage) -> None:

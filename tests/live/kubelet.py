@@ -137,7 +137,7 @@ class Kubelet:
     def _follow_configuration(self) -> None:
         """A ConfigMap that changes is swapped under the Pods that mount it (a real kubelet takes up to a minute)."""
         for kind, found in self._events(self.plane.core.list_config_map_for_all_namespaces):
-            if kind == "MODIFIED":
+            if kind != "DELETED":  # ADDED: what changed between two watches
                 for pod in list(self.pods.values()):
                     if pod.mounts(found["metadata"]["namespace"], found["metadata"]["name"]):
                         with contextlib.suppress(LookupError):

@@ -18,6 +18,8 @@ from pathlib import Path
 from . import images
 from .node import ADDRESS, BRIDGE, DOMAIN
 
+ROOT = Path(__file__).parents[2]
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -197,6 +199,10 @@ def _script(
         lines.append(f"mount --rbind {q(str(mount.source))} {q(str(root) + mount.target)}")
         if mount.read_only:
             lines.append(f"mount -o remount,bind,ro {q(str(root) + mount.target)}")
+    # our own programs stand in this tree: where a Pod has a folder of its own over it (/tmp), it is put there again
+    for place in (ROOT, images.PYTHON):
+        if any(place.is_relative_to(mount.target) for mount in mounts):
+            lines.append(f"mkdir -p {q(f'{root}{place}')} && mount --rbind {q(str(place))} {q(f'{root}{place}')}")
     environment = [f"{name}={value}" for name, value in variables.items()]
     start = shlex.join(["exec", "chroot", str(root), "env", "-i", *environment, *_become(user), *command])
     return "\n".join([*lines, f"hostname {q(hostname)}", start, ""])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -22,6 +21,7 @@ from . import sinks as sinkhouse
 from .kubelet import Kubelet
 from .node import Node
 from .pod import Pod
+from .site import site
 
 _SECRET = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
 
@@ -157,25 +157,16 @@ def staged(
     neighbours: Sequence[Neighbour] = (),
 ) -> Iterator[Stage]:
     """The tree, applied; gone with all it started at the end."""
-    with (
-        tempfile.TemporaryDirectory(prefix="obsgen-live-", ignore_cleanup_errors=True) as folder,
-        contextlib.ExitStack() as stack,
-    ):
-        home = Path(folder)
-        home.chmod(0o755)
-        node = Node(home, sinkhouse.NAMES)
-        stack.callback(node.close)
-        authority, trusted = sinkhouse.believed(home)
-        sinks = stack.enter_context(sinkhouse.running(authority))
+    with site() as at, contextlib.ExitStack() as stack:
         for one in neighbours:
-            node.neighbour(one.address, one.names)
-            stack.enter_context(one.serving(home, authority))
-        plane = stack.enter_context(planes.running(home))
-        kubelet = Kubelet(plane, node, trusted, without)
+            at.node.neighbour(one.address, one.names)
+            stack.enter_context(one.serving(at.home, at.authority))
+        plane = stack.enter_context(planes.running(at.home))
+        kubelet = Kubelet(plane, at.node, at.trusted, without)
         stack.callback(kubelet.close)
         for namespace in namespaces:
             plane.kubectl("create", "namespace", namespace)
             for secret in secrets(tree, values):
                 plane.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(secret))
         plane.kubectl("apply", "--server-side", "-k", str(tree))
-        yield Stage(plane, node, kubelet, sinks, tree)
+        yield Stage(plane, at.node, kubelet, at.sinks, tree)

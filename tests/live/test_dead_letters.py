@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import redis
 
 from auralink_shared.dlq import DeadLetters, Record, RetryPolicy, handle
 
-from .conftest import TOKEN
+from .by_hand import api
 from .faults import Fault, provoke, warning
 from .kept import Kept
 from .stage import Stage
@@ -25,18 +23,6 @@ GIVEN_UP, FLOOD = 110, 2000  # over the depth that is told and under the volume;
 def letters(stage: Stage) -> DeadLetters:
     """As a service has them: as the user dlq."""
     return DeadLetters(redis.Redis(host=stage.pods("dlq-redis")[0].address, username="dlq", password="redis-password"))
-
-
-def api(stage: Stage, method: str, path: str, body: Any = None) -> Any:
-    """The admin API, as nina."""
-    pod = stage.pods("dlq-api")[0]
-    request = urllib.request.Request(
-        f"http://{pod.address}:8080/api/v1/admin/dlq{path}", method=method, data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
-    )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
 
 
 def retried(stage: Stage, queue: str) -> set[int]:

@@ -32,6 +32,7 @@ from . import test_queries as queries
 from .kept import Kept
 from .lines import Line, counted, counter, lines, streams
 from .stage import Stage
+from .test_log_alerts import flush
 
 GO = "search-service-go"
 WRITERS = ("ai-core-service", GO)
@@ -181,7 +182,8 @@ def move(stage: Stage, before: str, after: str, tree: Path) -> None:
     """The steps of docs/how-to/move-to-alloy.md."""
     agents = ("-n", "auralink-agents")
     stage.plane.kubectl(*agents, "delete", "daemonset", before, "--cascade=foreground")
-    stage.plane.kubectl("apply", "--server-side", "-k", str(tree))
+    # forced: ConfigMaps that scenarios before have edited by hand are theirs, too
+    stage.plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(tree))
     stage.await_ready(after)
     for kind in ("configmap/%s-config", "serviceaccount/%s"):
         stage.plane.kubectl(*agents, "delete", kind % before)
@@ -453,8 +455,15 @@ def test_retention_deletes_lines_that_are_too_old_and_keeps_the_others(stage: St
         return lines(stage, f'{{app="quiet-for-days"}} |= "{mark}"', at - 60, at + 60)
 
     before = chunks()
-    stage.plane.kubectl("-n", "auralink", "delete", "pod", "loki-0")  # it flushes what it holds
-    stage.await_(lambda: chunks() == sorted([*before, 2, 5]), 60, "the old lines are not in the store")
+
+    def stored() -> bool:
+        flush(stage)
+        return chunks() == sorted([*before, 2, 5])
+
+    stage.await_(stored, 60, "the old lines are not in the store")
+    stage.plane.kubectl(
+        "-n", "auralink", "delete", "pod", "loki-0"
+    )  # it writes its index, without which nothing is deleted
     stage.await_(lambda: chunks() == sorted([*before, 2]), 120, "the chunk of 5 days ago is not deleted")
     stage.await_ready("loki")
     assert [len(found(days)) for days in ages] == [0, 1]

@@ -86,7 +86,7 @@ def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: St
         (warning("PrometheusNotifyFailing"),),
     )
     # what began while nobody could be told may be told afterwards, if it is not over by then
-    provoke(stage, kept, [fault], besides=("AlertmanagerDown", "AlertmanagerNotifyFailing"))
+    provoke(stage, kept, [fault], besides=("AlertmanagerDown", "AlertmanagerNotifyFailing", "LokiRulerCannotNotify"))
     beats = [one.at for one in stage.sinks.told if one.channel == "watchdog"]
     silences = [(later - sooner, later) for sooner, later in itertools.pairwise(beats) if later > began]
     longest = max(gap for gap, _ in silences)

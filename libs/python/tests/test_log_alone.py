@@ -36,6 +36,15 @@ def pipe() -> Iterator[tuple[int, int]]:
     os.close(fd)
 
 
+@pytest.fixture
+def locks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Each lock and unlock of a pipe by this process."""
+    found: list[int] = []
+    lockf = writer.lockf
+    monkeypatch.setattr(writer, "lockf", lambda fd, what, *more: (found.append(what), lockf(fd, what, *more))[1])
+    return found
+
+
 def elsewhere(work: Callable[[], object]) -> bytes:
     """What `work` says in another process."""
     end, fd = os.pipe()
@@ -48,12 +57,7 @@ def elsewhere(work: Callable[[], object]) -> bytes:
         return found.read()
 
 
-def test_who_is_alone_locks_once_in_a_while_and_who_is_not_each_line(
-    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    locks: list[int] = []
-    lockf = writer.lockf
-    monkeypatch.setattr(writer, "lockf", lambda fd, what, *more: (locks.append(what), lockf(fd, what, *more))[1])
+def test_who_is_alone_locks_once_in_a_while_and_who_is_not_each_line(pipe: tuple[int, int], locks: list[int]) -> None:
     log = StructuredLogger("ai-core-service", output=pipe[1])
     for _ in range(20):
         log.info("x")
@@ -72,12 +76,7 @@ def test_who_is_alone_locks_once_in_a_while_and_who_is_not_each_line(
         other.communicate()
 
 
-def test_who_forks_and_who_was_forked_lock_each_line_from_then_on(
-    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    locks: list[int] = []
-    lockf = writer.lockf
-    monkeypatch.setattr(writer, "lockf", lambda fd, what, *more: (locks.append(what), lockf(fd, what, *more))[1])
+def test_who_forks_and_who_was_forked_lock_each_line_from_then_on(pipe: tuple[int, int], locks: list[int]) -> None:
     log = StructuredLogger("ai-core-service", output=pipe[1])
 
     def of_twenty() -> int:

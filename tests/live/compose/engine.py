@@ -11,7 +11,6 @@ import os
 import re
 import socket
 import socketserver
-import tempfile
 import threading
 import time
 import urllib.parse
@@ -24,6 +23,7 @@ from obsgen.judging import dockerd
 
 from .. import sinks as sinkhouse
 from ..node import Node
+from ..site import site
 from . import project as projects
 from .container import Container
 from .project import Project
@@ -212,16 +212,9 @@ def secrets(tree: Path, values: dict[str, str]) -> None:
 @contextlib.contextmanager
 def machine() -> Iterator[Engine]:
     """A machine of its own, gone with all it started at the end."""
-    with (
-        tempfile.TemporaryDirectory(prefix="obsgen-live-", ignore_cleanup_errors=True) as folder,
-        contextlib.ExitStack() as stack,
-    ):
-        home = Path(folder)
-        home.chmod(0o755)
-        node = Node(home, sinkhouse.NAMES)
-        stack.callback(node.close)
-        authority, trusted = sinkhouse.believed(home)
-        sinks = stack.enter_context(sinkhouse.running(authority))
-        engine = Engine(node, sinks, trusted)
-        stack.callback(engine.close)
-        yield engine
+    with site() as at:
+        engine = Engine(at.node, at.sinks, at.trusted)
+        try:
+            yield engine
+        finally:
+            engine.close()

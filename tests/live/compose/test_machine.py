@@ -105,9 +105,12 @@ def test_containers_that_are_made_anew_page_nobody(machine: Engine, kept: Kept) 
     # as long as each `for` of this profile and a group's waiting, seen by the new Prometheus and told to the new Alertmanager
     evaluated = 'time() - process_start_time_seconds{job="prometheus"} > 15'
     machine.await_(lambda: asked(machine, evaluated), 60, "Prometheus does not evaluate")
-    machine.await_(lambda: troubles(machine) <= before, 90, f"more is left of it than {before}")
+    try:
+        machine.await_(lambda: troubles(machine) <= before, 90, "what began does not end")
+    except AssertionError as error:
+        raise AssertionError(f"{troubles(machine) - before} do not end") from error
     # what Prometheus sent before it had found Alertmanager it sends again after a minute (--rules.alert.resend-delay)
     machine.await_(lambda: b"Watchdog" in machine.get(9093, "/api/v2/alerts"), 90, "Alertmanager hears nothing")
     told = [one for one in machine.sinks.told if one.at >= began and one.channel != "watchdog"]
-    assert not told
+    assert not told, told
     kept.benign("docker compose up --force-recreate of every server", len(told))

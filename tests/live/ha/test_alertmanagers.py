@@ -84,6 +84,16 @@ def fault(stage: Stage) -> Iterator[float]:
         write_to(stage, "yes")
 
 
+def end_is_told(stage: Stage, began: float) -> float:
+    """Each channel is told of the end, and has been told but once of both; when it was over."""
+    ended = time.monotonic()
+    stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
+    beats(stage, 1)
+    assert told(stage, began) == PAGE
+    assert told(stage, began, over=True) == PAGE
+    return ended
+
+
 def known(stage: Stage, pods: list[Pod]) -> None:
     """Until each of these Alertmanagers has the alert."""
     stage.await_(
@@ -100,11 +110,7 @@ def test_three_alertmanagers_tell_each_channel_once(stage: Stage, kept: Kept) ->
         known(stage, pods)
         stage.sinks.await_(lambda: told(stage, began) == PAGE, 90, "nobody is paged")
         beats(stage, 1)
-    ended = time.monotonic()
-    stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
-    beats(stage, 1)
-    assert told(stage, began) == PAGE
-    assert told(stage, began, over=True) == PAGE
+    ended = end_is_told(stage, began)
     kept.alert(
         ALERT, "append-only file switched off on the nodes of the Redis Cluster; three Alertmanagers",
         seconds(stage, began), seconds(stage, ended, over=True),
@@ -121,11 +127,7 @@ def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(sta
             stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody stands in")
             beats(stage, 1)
         three(stage)
-    ended = time.monotonic()
-    stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
-    beats(stage, 1)
-    assert told(stage, began) == PAGE
-    assert told(stage, began, over=True) == PAGE
+    ended = end_is_told(stage, began)
     kept.alert(
         ALERT, "the same, and the Alertmanager whose turn it is killed while the group waits",
         seconds(stage, began), seconds(stage, ended, over=True),
@@ -155,13 +157,9 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
                 stage.sinks.await_(lambda: told(stage, began) == PAGE, 120, "nobody sends the mail")
                 beats(stage, 1)
             three(stage)
-        ended = time.monotonic()
-        stage.sinks.await_(lambda: told(stage, began, over=True) == PAGE, 90, "nobody is told of the end")
-        beats(stage, 1)
+        ended = end_is_told(stage, began)
     finally:
         stage.sinks.refused.clear()
-    assert told(stage, began) == PAGE
-    assert told(stage, began, over=True) == PAGE
     kept.alert(
         ALERT, "the same, while the mail server refuses; killed after it had told the other channels, then mail is taken again",
         seconds(stage, began), seconds(stage, ended, over=True),

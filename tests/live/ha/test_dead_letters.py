@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from typing import Any
 
 import pytest
 
 from auralink_shared.dlq import DeadLetters, Record
 
-from ..conftest import TOKEN
+from ..by_hand import api
+from ..faults import number
 from ..kept import Kept
 from ..stage import Stage
 from . import redis_cluster
@@ -26,18 +26,6 @@ def letters(stage: Stage) -> DeadLetters:
     return DeadLetters.from_env(
         {"DLQ_REDIS_URL": url, "DLQ_REDIS_PASSWORD": "redis-password", "DLQ_REDIS_CLUSTER": "1"}
     )
-
-
-def api(stage: Stage, method: str, path: str, body: Any = None) -> Any:
-    """The admin API, as nina. Raises OSError."""
-    pod = stage.pods("dlq-api")[0]
-    request = urllib.request.Request(
-        f"http://{pod.address}:8080/api/v1/admin/dlq{path}", method=method, data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
-    )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
 
 
 def ready(stage: Stage) -> Any:
@@ -56,8 +44,7 @@ def taken(dead: DeadLetters, queue: str) -> list[int]:
 def waiting(stage: Stage, queue: str) -> float | None:
     """Letters of a queue as Prometheus has them from the exporter, which asks the node that holds them."""
     key = f'redis_key_size{{key="{{dlq:{queue}}}:z"}}'
-    answer = json.loads(stage.get("prometheus", 9090, "/api/v1/query", query=key))["data"]["result"]
-    return float(answer[0]["value"][1]) if answer else None
+    return number(stage, key)
 
 
 @pytest.mark.boots("dlq-api", "redis-exporter", "prometheus", profile="ha")
@@ -70,8 +57,8 @@ def test_dead_letters_of_a_cluster_are_added_listed_and_retried_by_the_library_a
     nodes = {dead.client.get_node_from_key(key).name for queue in QUEUES for key in (queue, f"{{dlq:{queue}}}:z")}
     assert len(nodes) > 1, "one node that has all of it proves nothing"
     for queue in QUEUES:
-        for number in range(EACH):
-            dead.add(Record(queue, b'{"number": %d}' % number, error="refused", attempts=3))
+        for count in range(EACH):
+            dead.add(Record(queue, b'{"number": %d}' % count, error="refused", attempts=3))
         assert {one.id for one in dead.list(queue, limit=500).letters} == {
             one["id"] for one in api(stage, "GET", f"?queue={queue}&limit=500")
         }
@@ -103,8 +90,8 @@ def test_letters_outlive_each_node_of_the_cluster(stage: Stage) -> None:
     stage.await_ready("dlq-api")
     dead = letters(stage)
     for queue in QUEUES:
-        for number in range(EACH):
-            dead.add(Record(queue, b'{"number": %d}' % number, error="refused", attempts=3))
+        for count in range(EACH):
+            dead.add(Record(queue, b'{"number": %d}' % count, error="refused", attempts=3))
     for node in redis_cluster.nodes(stage):
         stage.replace(node)  # with another address, as Kubernetes gives it
         redis_cluster.await_whole(stage)
