@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auralink_shared import contract
 from auralink_shared.logging import values
 from auralink_shared.logging.redaction import Redaction
+from auralink_shared.logging.trace import current, trace_id_var
 
 THOROUGH, FAST, STDLIB = lines.entry(), lines.entry(), lines.entry(fast=False)
 REDACTION = Redaction(contract.load()["logging"]["redact"])
@@ -114,3 +115,16 @@ def test_keys_that_are_ids_are_not_kept_for_ever() -> None:
             entry.line("INFO", f"message {number}", {f"id_{number}": 1})
         kept = vars(entry) | vars(entry._values) | vars(entry._values.quick)
         assert all(len(found) < 5000 for found in kept.values() if isinstance(found, dict))
+
+
+def test_a_line_made_of_known_parts_is_the_line_that_is_made_anew() -> None:
+    context = {"room_id": "r-1", "n": 1}
+    token = trace_id_var.set("4bf92f3577b34da6a3ce929d0e0e4736")
+    try:
+        for entry in (lines.entry(), lines.entry(fast=False)):
+            for at in (0, 1_000_000, 1_500_000, 7_000_000_000):
+                for level in ("INFO", "ERROR", "INFO"):
+                    made = entry.line(level, "Room créé", context, current(), at=at)
+                    assert entry.here(level, "Room créé", context, at=at) == made
+    finally:
+        trace_id_var.reset(token)
