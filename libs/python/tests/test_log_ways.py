@@ -11,6 +11,7 @@ from typing import Any
 import lines
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from orjson import Fragment
 
 from auralink_shared import contract
 from auralink_shared.logging import values
@@ -84,6 +85,27 @@ def test_all_ways_write_the_same_bytes(context: dict[Any, Any]) -> None:
     for entry in (FAST, STDLIB):
         for _ in range(3):  # keys and shapes that are new are learned
             assert entry.line("INFO", "x", context, at=0) == thorough
+
+
+# What orjson writes as it is, unread.
+written = st.lists(
+    st.sampled_from([*'{}[]",:1a \n\r\t\0\\', "null", "NaN", '"a":1', '"password":"hunter2"']), max_size=6
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(written.map("".join))
+@example("{")
+@example("1}")
+@example("[1,\n2]")
+@example('1},"level":"FATAL"')
+@example('{"password":"hunter2"}')
+def test_a_fragment_that_is_no_json_or_not_of_one_line_leaves_one_line_of_json(said: str) -> None:
+    for holding in ({"a": Fragment(said)}, {"a": {"b": [Fragment(said)]}}):
+        line = FAST.line("INFO", "m", holding)
+        assert line.count(b"\n") == 1 and b"hunter" not in line
+        entry = json.loads(line)
+        assert entry["level"] == "INFO" and set(entry["context"]) >= {"a"}
 
 
 def test_a_plain_context_does_go_the_quick_way() -> None:

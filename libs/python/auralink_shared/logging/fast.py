@@ -13,7 +13,7 @@ from .quick import SMALL, Quick
 from .redaction import UNNEEDED_JSON, Redaction
 
 try:
-    from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, OPT_PASSTHROUGH_SUBCLASS
+    from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, OPT_PASSTHROUGH_SUBCLASS, loads
     from orjson import dumps as dumps
 except ImportError:  # the extra is not installed
     dumps = None  # type: ignore[assignment]
@@ -67,6 +67,7 @@ class Fast(Quick):
         text = encoded.decode()
         if (
             text.isascii()
+            and "\n" not in text  # an orjson.Fragment, which is written as it is: on one line, and it reads back
             and "\\" not in text  # from here on a quote is where a text begins or ends
             and "@" not in text
             and "=" not in text
@@ -80,6 +81,7 @@ class Fast(Quick):
             and not (" " in text and ("earer" in text or "asic" in text or "EARER" in text or "ASIC" in text))
             and self._plain_below(encoded, text, depth)
         ):
+            loads(encoded)
             return encoded
         return self._slow(copy, depth)
 
