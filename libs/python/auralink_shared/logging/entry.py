@@ -71,7 +71,7 @@ class Entry:
         self._here: dict[tuple[str, ...], bytes] = {}
         self._said: dict[str, bytes] = {}
         self._ends = self._tail.encode()
-        self._moment = (-1, b"")
+        self._moment = (0, 0, b"")  # nanoseconds from and to, where a line begins then
 
     def here(
         self, level: str, message: object, context: object = None, failure: Failure = NO_FAILURE, at: int | None = None
@@ -94,10 +94,11 @@ class Entry:
                 )
             ):
                 at = time_ns() if at is None else at
-                moment, begun = self._moment
-                if moment != at // 1_000_000:
+                start, end, begun = self._moment
+                if not start <= at < end:
+                    start = at - at % 1_000_000
                     begun = self._begun(at).encode()
-                    self._moment = at // 1_000_000, begun
+                    self._moment = start, start + 1_000_000, begun
                 return b"".join((begun, self._begins[level], who, said, members, self._ends))
         except Exception:  # what can't be a key of a dict
             pass
