@@ -39,12 +39,13 @@ RULER_INTERVAL = 60.0  # seconds; `evaluation_interval` of the rendered ruler, a
 
 
 def short_log_window(declared: Declared) -> Iterator[Finding]:
-    """Lines between two evaluations that no window covers are never counted."""
+    """Lines between two evaluations that no window covers are never counted, nor those that come after the evaluation of their minute."""
     for _, path, _, query in logql_queries(declared):
         for window in query.ranges:
-            if window < RULER_INTERVAL:
-                fact = f"a window of {window:g}s leaves out lines: Loki's ruler asks once in {RULER_INTERVAL:g}s"
-                yield Finding(path, fact, f"use a window of {RULER_INTERVAL:g}s or more")
+            if window < 2 * RULER_INTERVAL:
+                which = "lines" if window < RULER_INTERVAL else "lines that come late"
+                fact = f"a window of {window:g}s leaves out {which}: Loki's ruler asks once in {RULER_INTERVAL:g}s"
+                yield Finding(path, fact, f"use a window of {2 * RULER_INTERVAL:g}s or more")
 
 
 def number_that_is_none(declared: Declared) -> Iterator[Finding]:
