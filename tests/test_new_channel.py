@@ -44,15 +44,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Python with the copy's package."""
+    env = os.environ | {"PYTHONPATH": str(folder / "generator")}
+    return subprocess.run([sys.executable, *words], cwd=folder, env=env, capture_output=True, text=True)
+
+
 def obsgen(folder: Path, *words: str) -> str:
-    """What Python prints with the copy's package; the test fails with what it says if it ends badly."""
-    ran = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder / "generator")},
-        capture_output=True,
-        text=True,
-    )
+    """What it prints; the test fails with what it says if it ends badly."""
+    ran = run(folder, *words)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -64,8 +64,11 @@ def test_the_diff_touches_two_files() -> None:
     ]
 
 
+RENDER = "-m", "obsgen", "render", "--config", "fleet/observability.yaml", "--profile", "one"
+
+
 def rendered(clone: Path) -> str:
-    obsgen(clone, "-m", "obsgen", "render", "--config", "fleet/observability.yaml", "--profile", "one")
+    obsgen(clone, *RENDER)
     manifest = next(yaml.safe_load_all((clone / "fleet/rendered/one/monitoring/alertmanager.yaml").read_text("utf-8")))
     return str(manifest["data"]["alertmanager.yaml"])
 
@@ -75,6 +78,21 @@ def test_a_channel_of_the_new_type_is_checked_and_rendered(clone: Path) -> None:
     bad = next(receiver for receiver in config["receivers"] if receiver["name"] == "bad")
     assert [one["webhook_url_file"] for one in bad["discord_configs"]] == ["/etc/alertmanager/secrets/discord"]
     assert "discord" in (clone / "fleet/rendered/one/SECRETS.md").read_text("utf-8")
+
+
+def test_a_template_that_writes_a_secret_itself_is_refused_with_its_line(clone: Path) -> None:
+    template = clone / "templates/alertmanager/receivers/discord.yaml.j2"
+    written = template.read_text(encoding="utf-8")
+    template.write_text(written.replace(" | secret_file", ""), encoding="utf-8")
+    try:
+        ran = run(clone, *RENDER)
+    finally:
+        template.write_text(written, encoding="utf-8")
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[:-1] == [
+        "templates/alertmanager/receivers/discord.yaml.j2:3:1: a secret stands here, of which only the file is written "
+        "(write | secret_file | yaml) [template/render]"
+    ]
 
 
 def test_amtool_reads_the_new_receiver(clone: Path) -> None:

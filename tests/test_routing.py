@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from obsgen import secrets
+from obsgen.assets import TEMPLATES
 from obsgen.model import Alert
 from obsgen.plan import Plan
+from obsgen.render import environment
 from obsgen.road import load
 from obsgen.routing import channels, heartbeat, inhibited_by, receivers, routes
 from obsgen.rules import alerts
@@ -93,8 +95,19 @@ def test_a_channel_reads_its_secret_where_the_output_puts_it(plan: Plan, output:
     (pagerduty,) = [channel for channel in critical.channels if channel["type"] == "pagerduty"]
 
     assert (source.secret, source.key) == ("am-secrets", "pager")
-    assert pagerduty["routing_key"]["file"] == file
+    assert pagerduty["routing_key"].path == file
     assert file in "".join(who for need in secrets.needed(declaration, receivers(declaration)) for who in need.readers)
+
+
+@pytest.mark.parametrize(
+    "type", sorted({one.name.split(".")[0] for one in (TEMPLATES / "alertmanager/receivers").iterdir()} - {"webhook"})
+)
+def test_a_message_begins_with_the_title_that_says_so_where_an_alert_is_unrouted(plan: Plan, type: str) -> None:
+    """A webhook sends Alertmanager's own JSON, whose reader sees the severity."""
+    declared = secrets.located(plan.declaration, receivers(plan.declaration))
+    channels = {channel["type"]: channel for one in declared for channel in one.channels}
+    template = environment().get_template(f"alertmanager/receivers/{type}.yaml.j2").module
+    assert "UNROUTED" in template.config(channels[type], "UNROUTED")  # type: ignore[attr-defined]
 
 
 def test_two_alerts_on_logs_of_different_things_are_not_equal(plan: Plan) -> None:

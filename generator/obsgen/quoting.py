@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -40,6 +41,8 @@ def yaml_value(value: Any) -> str:
         return "{" + ", ".join(f"{yaml_value(str(key))}: {yaml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(yaml_value, value)) + "]"
+    if isinstance(value, SecretFile):
+        raise TypeError("a secret stands here, of which only the file is written (write | secret_file | yaml)")
     return _float(value) if isinstance(value, float) else json.dumps(value)
 
 
@@ -199,9 +202,16 @@ def loaded(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def secret_file(reference: Mapping[str, str]) -> str:
-    """The file in which Alertmanager finds a channel's secret, as `secrets.located` has put it there for this output."""
-    return reference["file"]
+@dataclass(frozen=True)
+class SecretFile:
+    """A channel's secret, as `secrets.located` has put it there for this output: the file in which Alertmanager finds it."""
+
+    path: str
+
+
+def secret_file(secret: SecretFile) -> str:
+    """The file in which Alertmanager finds a channel's secret."""
+    return secret.path
 
 
 def sha256(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from . import deadletters
 from .grafana import ADMIN_PASSWORD
 from .model import Declaration, ObjectStore, SecretSource
+from .quoting import SecretFile
 from .routing import Receiver
 
 FILES_OF_COMPOSE = "/run/secrets"
@@ -55,7 +56,7 @@ def file(declaration: Declaration, name: str) -> str:
 
 
 def located(declaration: Declaration, receivers: Iterable[Receiver]) -> list[Receiver]:
-    """Receivers as their templates see them: beside each `secret: NAME`, the `file` where this output puts it."""
+    """Receivers as their templates see them: for each `secret: NAME`, the file where this output puts it."""
     return [
         replace(receiver, channels=tuple(_located(declaration, channel) for channel in receiver.channels))
         for receiver in receivers
@@ -66,7 +67,7 @@ def _located(declaration: Declaration, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     if set(value) == {"secret"}:
-        return {**value, "file": file(declaration, value["secret"])}
+        return SecretFile(file(declaration, value["secret"]))
     return {key: _located(declaration, item) for key, item in value.items()}
 
 
