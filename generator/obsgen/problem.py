@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,3 +45,12 @@ class ProblemsError(Exception):
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
         self.could_not_run = could_not_run
+
+
+def told(main: Callable[[], None]) -> None:
+    """Call what a module does under `python -m`; problems that stop it are printed to stderr, exit 2, and never a traceback."""
+    try:
+        main()
+    except ProblemsError as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(2)

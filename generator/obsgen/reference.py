@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from . import cli, road
+from .problem import Problem, ProblemsError, told
 
 Schema = Mapping[str, Any]
 _HEADER = "<!-- Made by: python -m obsgen.reference. Change the {}, not this. -->\n\n# The {}"
@@ -31,13 +32,31 @@ _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "abo
 
 
 def grammar(schema: Schema) -> str:
-    """Markdown of every key: the top of the file, each map by name, then the values that are one text."""
+    """Markdown of every key: the top of the file, each map by name, then the values that are one text.
+
+    Raises ProblemsError with every key that says too little of itself.
+    """
+    if bare := sorted(_bare(schema)):
+        raise ProblemsError(
+            [Problem("schemas/observability.schema.json", 0, 0, fact, "", "schema/undescribed") for fact in bare],
+            could_not_run=True,
+        )
     maps = {"top": schema, "objectives": schema["properties"]["objectives"]}
     maps |= {name: one for name, one in schema["$defs"].items() if _keys(schema, one)}
     sections = [part for name, one in maps.items() for part in _section(name, one, schema)]
     values = [_value(name, one) for name, one in schema["$defs"].items() if name not in maps]
     sections += ["## Values", _table(("value", "meaning", "form", "examples"), values)]
     return "\n\n".join([_HEADER.format("schema", "grammar"), _PROFILES, *filter(None, sections)]) + "\n"
+
+
+def _bare(schema: Schema) -> Iterator[str]:
+    """What has no description, no example, or no reason for its default."""
+    maps = {"top": schema, **schema["$defs"]}
+    yield from (f"{name} has no description" for name, one in maps.items() if "description" not in one)
+    for name, one in maps.items():
+        for key, spec in _keys(schema, one).items():
+            wanted = {"description", "examples"} | ({"x-why"} if "default" in spec else set())
+            yield from (f"{name}.{key} has no {word}" for word in wanted - set(spec))
 
 
 def _section(name: str, one: Schema, schema: Schema) -> Iterator[str]:
@@ -129,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

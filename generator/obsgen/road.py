@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path as FilePath
 from typing import Any
 
-from . import model, packs, render, rule_files, rules
+from . import model, packs, render, rule_files, rules, schema_file
 from .artifacts import artifacts
 from .assets import SCHEMAS
 from .document import Path, Spot
@@ -42,8 +41,8 @@ class Declared:
 
 @functools.cache
 def schema(name: str) -> Any:
-    """A shipped JSON Schema by name: `observability`, `profile`."""
-    return json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    """A shipped JSON Schema by name: `observability`, `profile`. Raises ProblemsError as `schema_file.read` does."""
+    return schema_file.read(SCHEMAS / f"{name}.schema.json")
 
 
 def load(config: FilePath, profile: str) -> Declared:

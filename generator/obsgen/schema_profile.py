@@ -9,6 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from . import schema_file
+from .problem import told
+
 
 def profile_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """What `profiles/NAME.yaml` may say, given `schemas/observability.schema.json`, which judges the merged result."""
@@ -48,10 +51,10 @@ def _relaxed(word: str, value: Any) -> Any:
 def main() -> None:
     """Rewrite `schemas/profile.schema.json` from `schemas/observability.schema.json`, both in the folder that this is called in."""
     folder = Path("schemas")
-    schema = json.loads((folder / "observability.schema.json").read_text(encoding="utf-8"))
+    schema = schema_file.read(folder / "observability.schema.json")
     text = json.dumps(profile_schema(schema), indent=2, ensure_ascii=False) + "\n"
     (folder / "profile.schema.json").write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

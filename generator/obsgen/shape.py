@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jsonschema_rs
 
 from .document import Path, Spot, did_you_mean
-from .problem import Problem
+from .problem import Problem, ProblemsError
 from .schema_walk import Schema, chain, example, properties
 from .shape_words import flow, for_example, listed, quoted, say, type_words, value_words
 
@@ -32,7 +32,7 @@ def check_shape(data: Any, spot: Where, schema: Schema) -> list[Problem]:
     """Every place where `data` is not what `schema` (Draft 2020-12, local references) describes; one problem a place.
 
     `spot(path, key)` says where the value at `path`, or its key, was written, or None: then the nearest ancestor is
-    named. It is the `spot` of a Document or of Layers.
+    named. It is the `spot` of a Document or of Layers. Raises ProblemsError, exit 2, where `schema` itself is none.
     """
     validator = _validator(json.dumps(schema))
     errors = list(_leaves(validator.iter_errors(data)))
@@ -42,7 +42,13 @@ def check_shape(data: Any, spot: Where, schema: Schema) -> list[Problem]:
 
 @functools.lru_cache(maxsize=16)
 def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(schema, offline=True)
+    try:
+        return jsonschema_rs.Draft202012Validator(schema, offline=True)
+    except jsonschema_rs.ValidationError as error:  # of the schema itself
+        place = ".".join(map(str, error.instance_path))
+        fact = f"no JSON Schema: {place}{place and ': '}{error.message}"
+        problem = Problem("schemas", 0, 0, fact, "", "schema/invalid")
+        raise ProblemsError([problem], could_not_run=True) from error
 
 
 def _leaves(errors: Iterable[Any]) -> Iterator[Any]:
