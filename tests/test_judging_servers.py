@@ -209,6 +209,12 @@ def test_a_route_that_leads_to_another_receiver_is_refused(tmp_path: Path) -> No
     assert verdict.message == 'alertname="Any" severity="critical" team="ai": expected critical-ai, got info'
 
 
+def test_a_configuration_that_is_not_read_is_told_once_and_not_for_every_route(tmp_path: Path) -> None:
+    verdict = routed(ROUTES.replace("{name: info}", "{name: inform}"), ": routes", tmp_path)
+    (line,) = verdict.message.splitlines()
+    assert 'undefined receiver "info"' in line
+
+
 def test_a_route_that_swallows_the_heartbeat_is_refused(tmp_path: Path) -> None:
     verdict = routed(ROUTES.replace('alertname="Watchdog"', 'alertname="Heartbeat"'), ": routes", tmp_path)
     assert 'alertname="Watchdog" cluster="c": expected watchdog, got unrouted' in verdict.message

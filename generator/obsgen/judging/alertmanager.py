@@ -19,6 +19,7 @@ from .task import Outcome, Task, Text, ask, lay_out, outcome, refusal
 
 _CHECK = ("check-config", "alertmanager.yaml")
 _ROUTES = ("config", "routes", "test", "--config.file=alertmanager.yaml", "--verify.receivers=RECEIVER", "LABEL=VALUE…")
+_UNEXPECTED = "WARNING: Expected receivers"
 _RENDER = ("template", "render", "--template.glob=GLOB", "--template.data=DATA", "--template.text=TEXT")
 
 
@@ -71,10 +72,12 @@ def _follow(config: Text, expected: Iterable[tuple[dict[str, str], str]], progra
     for labels, receiver in expected:
         shown = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
         answer = ask(program, (*_ROUTES[:4], f"--verify.receivers={receiver}", *shown), work)
+        if answer.code and _UNEXPECTED not in refusal(answer):  # it can't read the configuration: nor for the next alert
+            return Outcome(False, refusal(answer))
         if answer.code:
             said.append(f"{' '.join(shown)}: expected {receiver}, got {_got(refusal(answer))}")
     return Outcome(not said, "\n".join(said))
 
 
 def _got(words: str) -> str:
-    return " ".join(line for line in words.splitlines() if line and not line.startswith("WARNING: Expected receivers"))
+    return " ".join(line for line in words.splitlines() if line and not line.startswith(_UNEXPECTED))
