@@ -7,27 +7,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from shlex import quote as shell
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import agent, compose, dashboards, routing, scrape
-from .model import Alert, Channel, Declaration, Level, Objective
+from . import agent, dashboards, routing, scrape
+from .model import Alert, Level, Objective
 from .rules import Group, Rule, alerts, labels, owners, shown_on
+from .runbook_commands import commands, explore, silence
+from .runbook_people import SHOWN, Place, answer, places, teams
 
 if TYPE_CHECKING:
     from .plan import Plan
 
 SECTIONS = ("meaning", "impact", "diagnosis", "mitigation")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A channel as a page may name it: its type, its public name or address if it has one, whose it is."""
-
-    type: str
-    address: str | None
-    whose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +134,7 @@ def index(plan: Plan) -> tuple[Entry, ...]:
             alert.group,
             alert.name or key,
             tuple(severity for severity, _ in _levels(alert)),
-            tuple(_teams(plan.declaration, alert)),
+            tuple(teams(plan.declaration, alert)),
             alert.summary,
         )
         for key, alert in alerts(plan.declaration, plan.packs)
@@ -159,98 +151,6 @@ def by_severity(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((severity, tuple(sorted(names))) for severity, names in found.items() if names)
 
 
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """A severity on the on-call page."""
-
-    name: str
-    priority: str
-    wait: str
-    repeat: str
-    told: tuple[tuple[str, tuple[Place, ...]], ...]
-
-
-def duties(declaration: Declaration) -> tuple[Duty, ...]:
-    """Each severity with the teams it tells apart, the default team first."""
-    known = _places(declaration)
-    return tuple(
-        Duty(
-            route.severity,
-            declaration.severities[route.severity].priority,
-            route.wait,
-            route.repeat,
-            tuple(
-                (team, known[receiver]) for team, receiver in ((declaration.default_team, route.receiver), *route.teams)
-            ),
-        )
-        for route in routing.routes(declaration)
-    )
-
-
-def strays(declaration: Declaration) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
-    """Who sees an alert without a declared severity, and who hears the heartbeat."""
-    known = _places(declaration)
-    return known["unrouted"], known.get("watchdog", ())
-
-
-def alertmanager_url(declaration: Declaration) -> str:
-    """Where people and amtool reach Alertmanager: its declared address, else the Service in the cluster."""
-    declared = declaration.urls.alertmanager or (
-        None if declaration.alertmanager.deploy else declaration.alertmanager.url
-    )
-    return (declared or f"http://alertmanager.{declaration.namespace}.svc:9093").rstrip("/")
-
-
-def silence(declaration: Declaration, name: str) -> str:
-    """The command that silences an alert for two hours."""
-    url = shell(alertmanager_url(declaration))
-    return f"amtool silence add alertname={shell(name)} -d 2h -c 'WHY, and who you are' --alertmanager.url={url}"
-
-
-def beside_the_api(declaration: Declaration) -> str:
-    """What to put before a command that runs in the admin API's container, where Redis and its password are known; "" without queues.
-
-    A process that Compose starts in a container has none of the variables that its first process read from files.
-    """
-    dlq = declaration.dlq
-    if not dlq or not dlq.queues:
-        return ""
-    if declaration.output != "compose":
-        return f"kubectl -n {declaration.namespace} exec -i deploy/dlq-api --"
-    script = compose.start(compose.variables(declaration)["dlq-api"])
-    return f"docker compose exec -T dlq-api /bin/sh -ec {shell(script)} sh"
-
-
-def answer(declaration: Declaration) -> str | None:
-    """How soon somebody has to answer an alert of the gravest severity, where that is promised."""
-    promised = declaration.objectives.get("alert_response")
-    return str(promised.max) if promised and promised.max is not None else None
-
-
-def _places(declaration: Declaration) -> dict[str, tuple[Place, ...]]:
-    """Receiver → where it tells."""
-    teams = [declaration.default_team, *declaration.teams]
-    return {
-        receiver.name: tuple(_place(declaration, channel, teams) for channel in receiver.channels)
-        for receiver in routing.receivers(declaration)
-    }
-
-
-# Keys of a channel that name a place and are no secret; a new type of channel that has none of them is named by its type.
-_PUBLIC = ("channel", "to", "address")
-
-
-def _place(declaration: Declaration, channel: Channel, teams: list[str]) -> Place:
-    address = next((channel[key] for key in _PUBLIC if isinstance(channel.get(key), str)), None)
-    whose = (
-        f"{role} of {team}"
-        for team in teams
-        for role, bound in declaration.teams[team].channels.items()
-        if bound == channel
-    )
-    return Place(channel["type"], address, next(whose, "dead man's switch"))
-
-
 class _Writer:
     """What all pages of a plan share, worked out once."""
 
@@ -258,7 +158,7 @@ class _Writer:
         self.d = plan.declaration
         self.records = {rule.name: rule.expr for group in plan.groups for rule in group.rules if rule.kind == "record"}
         self.rules = {_identity(group, rule): rule for group in plan.groups for rule in group.rules}
-        self.places = _places(self.d)
+        self.places = places(self.d)
         self.routes = {route.severity: route for route in routing.routes(self.d)}
         graver, equal = routing.inhibited_by(self.d, (alert for _, alert in alerts(self.d, plan.packs)))
         self.silences, self.equal = dict(graver), tuple(equal)
@@ -307,7 +207,7 @@ class _Writer:
             records=tuple(self._records(texts)),
             steps=steps,
             links=tuple(self._links(name, alert, question, engine, logs)),
-            commands="\n".join(_commands(self.d.output, apps, namespace, bool(alert.team_of))),
+            commands="\n".join(commands(self.d.output, apps, namespace, bool(alert.team_of))),
             logs=logs,
         )
 
@@ -324,7 +224,7 @@ class _Writer:
             for_=rule.for_,
             keep_firing_for=rule.keep_firing_for,
             answer=answer(self.d) if severity == next(iter(self.d.severities)) else None,
-            told=tuple(self._told(name, severity, team, values) for team, values in _teams(self.d, alert).items()),
+            told=tuple(self._told(name, severity, team, values) for team, values in teams(self.d, alert).items()),
             silences=tuple(other for other in self.silences.get(severity, ()) if other in severities),
             silenced_by=tuple(o for o, under in self.silences.items() if severity in under and o in severities),
         )
@@ -377,7 +277,7 @@ class _Writer:
         conditions = [f"namespace={json.dumps(namespace)}"]
         if len(apps) == 1:
             conditions.append(f"app={json.dumps(apps[0])}")
-        elif 1 < len(apps) <= _SHOWN:
+        elif 1 < len(apps) <= SHOWN:
             conditions.append(f"app=~{json.dumps('|'.join(apps))}")
         grave = [level for level in self.d.logging.levels if level in ("ERROR", "FATAL", "CRITICAL")]
         if grave and "level" in agent.stored(self.d, "label") and set(apps) <= set(self.d.services):
@@ -411,20 +311,6 @@ _EXPORTERS = {
 }
 """First words of a metric's name → the app that exports it."""
 
-_SHOWN = 20  # names of one list; a fleet may have thousands of services
-
-
-def explore(grafana: str, query: str) -> str:
-    """Grafana's Explore on the data source with the uid `loki` (or, where there is none, the default one), last hour."""
-    panes = {
-        "a": {
-            "datasource": "loki",
-            "queries": [{"refId": "A", "expr": query, "datasource": {"type": "loki", "uid": "loki"}}],
-            "range": {"from": "now-1h", "to": "now"},
-        }
-    }
-    return f"{grafana.rstrip('/')}/explore?schemaVersion=1&panes={quote(json.dumps(panes), safe='')}"
-
 
 def _identity(group: Group, rule: Rule) -> tuple[str, str, str, str, str, str]:
     carried: Mapping[str, Any] = {"severity": "", "service": "", "team": "", **rule.labels}
@@ -441,50 +327,3 @@ def _limit(level: Level) -> str | None:
     if level.above is not None:
         return f"above {level.above:.15g}"
     return None if level.below is None else f"below {level.below:.15g}"
-
-
-def _teams(declaration: Declaration, alert: Alert) -> dict[str, tuple[str, ...]]:
-    """Teams that an alert can be for, with the values of the owner label that mean them; the default team answers for all others."""
-    if alert.service:
-        return {declaration.services[alert.service].team: ()}
-    if not alert.team_of:
-        return {alert.team or declaration.default_team: ()}
-    found: dict[str, tuple[str, ...]] = {declaration.default_team: ()}
-    for value, (_, team) in sorted(owners(declaration, alert.team_of).items()):
-        found[team] = (*found.get(team, ()), value)
-    return {team: _few(values) for team, values in found.items()}
-
-
-def _few(values: tuple[str, ...]) -> tuple[str, ...]:
-    return values if len(values) <= _SHOWN else (*values[:_SHOWN], f"and {len(values) - _SHOWN} more")
-
-
-# prometheus-operator's pods carry no label `app` (0.85); ours carry both
-_NAMED_BY = dict.fromkeys(("alertmanager", "prometheus"), "app.kubernetes.io/name")
-
-
-def _commands(output: str, apps: tuple[str, ...], namespace: str, found: bool) -> Iterator[str]:
-    app = shell(apps[0]) if len(apps) == 1 else '"$APP"' if apps else ""
-    if len(apps) > 1:
-        which = "the alert's label service says which of" if found else "then each of"
-        yield f"APP={shell(apps[0])}  # {which}: {', '.join(_few(apps))}"
-    yield from (_of_docker if output == "compose" else _of_kubectl)(app, namespace)
-
-
-def _of_docker(app: str, namespace: str) -> Iterator[str]:
-    # a service may be of another project: what they share is the network
-    found = f"docker ps --all --filter network={shell(namespace)}"
-    found += f" --filter label=com.docker.compose.service={app}" if app else ""
-    yield found
-    if app:
-        yield f"{found} --quiet | xargs -r -n 1 docker logs --since=1h --tail=200"
-    yield "docker events --since=1h --until=0s --filter type=container"
-
-
-def _of_kubectl(app: str, namespace: str) -> Iterator[str]:
-    inside = f"kubectl -n {shell(namespace)}"
-    pods = '-l "app=$APP" ' if app == '"$APP"' else f"-l {_NAMED_BY.get(app, 'app')}={app} " if app else ""
-    yield f"{inside} get pods {pods}-o wide"
-    if pods:
-        yield f"{inside} logs {pods}--all-containers --prefix --since=1h --tail=200"
-    yield f"{inside} get events --sort-by=.lastTimestamp"

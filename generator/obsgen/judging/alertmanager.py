@@ -72,7 +72,9 @@ def _follow(config: Text, expected: Iterable[tuple[dict[str, str], str]], progra
     for labels, receiver in expected:
         shown = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
         answer = ask(program, (*_ROUTES[:4], f"--verify.receivers={receiver}", *shown), work)
-        if answer.code and _UNEXPECTED not in refusal(answer):  # it can't read the configuration: nor for the next alert
+        if answer.code and _UNEXPECTED not in refusal(
+            answer
+        ):  # it can't read the configuration: nor for the next alert
             return Outcome(False, refusal(answer))
         if answer.code:
             said.append(f"{' '.join(shown)}: expected {receiver}, got {_got(refusal(answer))}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import compose, contract, routing, runbooks, secrets
+from .. import compose, contract, routing, runbook_commands, runbook_people, runbooks, secrets
 from .row import Row, by_name, configmaps, named
 
 ROWS: tuple[Row, ...] = (
@@ -19,7 +19,7 @@ ROWS: tuple[Row, ...] = (
             **named("header"),
             "output": lambda v: v.d.output,
             "page": lambda v: v.item,
-            "retried": lambda v: runbooks.beside_the_api(v.d),
+            "retried": lambda v: runbook_commands.beside_the_api(v.d),
         },
         each=lambda p: [(page.name, page) for page in runbooks.pages(p)],
     ),
@@ -28,16 +28,16 @@ ROWS: tuple[Row, ...] = (
         "runbooks/README.md.j2",
         {
             **named("header", "cluster", "namespace"),
-            "answer": lambda v: runbooks.answer(v.d),
-            "duties": lambda v: runbooks.duties(v.d),
+            "answer": lambda v: runbook_people.answer(v.d),
+            "duties": lambda v: runbook_people.duties(v.d),
             "name": lambda v: v.d.name,
             "output": lambda v: v.d.output,
             "queues": lambda v: sorted(v.d.dlq.queues.items()) if v.d.dlq else [],
-            "retried": lambda v: runbooks.beside_the_api(v.d),
+            "retried": lambda v: runbook_commands.beside_the_api(v.d),
             "rows": lambda v: runbooks.index(v.plan),
-            "silence": lambda v: runbooks.silence(v.d, "ALERT"),
+            "silence": lambda v: runbook_commands.silence(v.d, "ALERT"),
             "severities": lambda v: runbooks.by_severity(v.plan),
-            "strays": lambda v: runbooks.strays(v.d),
+            "strays": lambda v: runbook_people.strays(v.d),
             "unguarded": lambda v: runbooks.unguarded(v.plan),
             "unscraped": lambda v: [name for name, service in v.d.services.items() if not service.metrics],
         },
