@@ -348,7 +348,7 @@ def test_no_word_lets_a_newline_in_at_its_end() -> None:
 
 def test_the_profile_schema_is_made_from_the_declarations() -> None:
     made = json.dumps(profile_schema(SCHEMA), indent=2, ensure_ascii=False) + "\n"
-    assert (SCHEMAS / "profile.schema.json").read_text(encoding="utf-8") == made
+    assert (SCHEMAS / "profile.schema.json").read_text(encoding="utf-8") == made, "run: python -m obsgen.schema_profile"
 
 
 def paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

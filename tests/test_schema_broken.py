@@ -17,7 +17,8 @@ def test_a_schema_that_is_no_json_is_told_with_line_and_column(tmp_path: Path) -
     (tmp_path / "schemas").mkdir()
     (tmp_path / "schemas" / "observability.schema.json").write_text('{\n  "a": "b" "c"\n}\n', encoding="utf-8")
     ran = subprocess.run([sys.executable, "-m", "obsgen.schema_profile"], cwd=tmp_path, capture_output=True, text=True)
-    said = "schemas/observability.schema.json:2:12: Expecting ',' delimiter [schema/json]\n"
+    place = "schemas/observability.schema.json:2:12"
+    said = f"{place}: Expecting ',' delimiter (look for a comma too many or too few before this) [schema/json]\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", said)
 
 

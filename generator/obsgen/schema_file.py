@@ -14,5 +14,8 @@ def read(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        problem = Problem(f"{file.parent.name}/{file.name}", error.lineno, error.colno, error.msg, "", "schema/json")
+        remedy = "look for a comma too many or too few before this"
+        problem = Problem(
+            f"{file.parent.name}/{file.name}", error.lineno, error.colno, error.msg, remedy, "schema/json"
+        )
         raise ProblemsError([problem], could_not_run=True) from error
