@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,14 +35,24 @@ class Node:
         ):
             subprocess.run(command, check=True)
         self.answer("outside", {name: [ADDRESS] for name in outside})
+        self.log = home / "dnsmasq.log"
         self.dns = subprocess.Popen(
             [
                 "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", f"--listen-address={ADDRESS}", "--bind-interfaces",
                 f"--hostsdir={self.hosts}", "--local-ttl=1", f"--local=/{DOMAIN}/", "--user=root", "--pid-file=", "--log-facility=-",
             ],
             stdout=subprocess.DEVNULL,
-            stderr=(home / "dnsmasq.log").open("wb"),
+            stderr=self.log.open("wb"),
         )  # fmt: skip
+        # a SIGHUP that comes before it listens to that ends it
+        end = time.monotonic() + 30
+        while "started" not in self.log.read_text():
+            assert self.dns.poll() is None and time.monotonic() < end, self.state()
+            time.sleep(0.01)
+
+    def state(self) -> str:
+        """Whether DNS runs, and what it said last."""
+        return f"== dnsmasq, exit {self.dns.poll()}\n{self.log.read_text()[-2000:]}"
 
     def address(self) -> str:
         """An address that no Pod has had yet."""

@@ -109,12 +109,13 @@ class Stage:
             pod.startable.set()
 
     def state(self) -> str:
-        """What each Pod that isn't ready has said last."""
-        return "\n".join(
+        """What each Pod that isn't ready has said last, and DNS."""
+        unready = [
             f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
             for pod in list(self.kubelet.pods.values())
             if not pod.ready
-        )
+        ]
+        return "\n".join([*unready, self.node.state()])
 
     def get(self, app: str, port: int, path: str, **query: str) -> bytes:
         """What the first Pod of an app answers. Raises OSError."""
