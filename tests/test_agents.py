@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from alloy_reading import Block, read
-from conftest import FLEETS
+from conftest import FLEETS, judge
 from obsgen import agent
-from obsgen.judging import tools
 from obsgen.road import Declared, load, texts
 from test_relabel import BY_APP, BY_NAME, pod, relabelled
 
@@ -220,13 +219,9 @@ def test_what_alloy_makes_of_our_promtail_configuration_is_our_alloy_configurati
     declared: Declared, tmp_path: Path
 ) -> None:
     """`alloy convert` is Alloy's own word on which pipeline a Promtail configuration is."""
-    found = tools.find("alloy", "1.19")
-    if found is None:
-        pytest.skip(
-            "alloy is not here, so nothing but our own reading shows that both agents do the same (docs/judges.md)"
-        )
+    program = judge("alloy", "1.19", "nothing but our own reading shows that both agents do the same")
     (tmp_path / "promtail.yaml").write_text(objects(declared, "promtail")["ConfigMap"]["data"]["promtail.yaml"])
-    command = [found.path, "convert", "--source-format=promtail", "promtail.yaml"]
+    command = [program, "convert", "--source-format=promtail", "promtail.yaml"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     converted, ours = read(said.stdout), alloy(declared)
 

@@ -21,10 +21,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FLEETS, Run
+from conftest import FLEETS, Run, judge
 from obsgen import agent, compose
 from obsgen.judging import compose as judging
-from obsgen.judging import tools
 from obsgen.quoting import compose_value
 from obsgen.road import Declared, load, texts
 from test_redis import SETUP, START_SECONDS, program
@@ -44,13 +43,7 @@ def services(declared: Declared) -> dict[str, dict[str, Any]]:
 
 
 def reader() -> Path:
-    found = tools.find("compose-go", "")
-    if found:
-        return found.path
-    said = "compose-go is not here, so Compose's parser was not asked (make tools; docs/judges.md)"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-        pytest.fail(said)
-    pytest.skip(said)
+    return judge("compose-go", "", "Compose's parser was not asked")
 
 
 def read_by_compose(folder: Path, text: str) -> Any:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from conftest import absent
 from obsgen.dashboard_reader import filled, queries, read, variables
 from obsgen.judging import tools
 from snapshot_tree import ROOT
@@ -154,7 +155,7 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Loki with the lines in it."""
     found = tools.find("loki", "3.7")
     if found is None or found.source == "image":
-        pytest.skip("loki is not here, so nothing shows that the dashboards' queries find lines (docs/judges.md)")
+        absent("loki", "nothing shows that the dashboards' queries find lines")
     with started(found.path, tmp_path_factory.mktemp("loki")) as url:
         push(url)
         yield url

@@ -5,16 +5,15 @@ No registry carries Alloy: where it is not here, its verdicts are kept in tests/
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from obsgen.judging import alloy, alloyrun, inpod, lokipush, tools, verify
+from conftest import absent, judge
+from obsgen.judging import alloy, alloyrun, inpod, lokipush, verify
 from obsgen.judging.report import Answered
 from obsgen.judging.task import Outcome, Task
-from obsgen.judging.verdicts import RECORDED, Verdict, key
+from obsgen.judging.verdicts import Verdict, key
 from obsgen.problem import Problem, ProblemsError
 from obsgen.road import load, texts
 
@@ -28,6 +27,9 @@ def faulty(right: str, wrong: str) -> dict[str, str]:
     return {**FILES, MANIFEST: FILES[MANIFEST].replace(right, wrong)}
 
 
+UNASKED = "nothing shows that this fault is refused"
+
+
 def asked(files: dict[str, str], tool: str, subject: str, first: str, work: Path) -> Outcome:
     """What the program says to the question about `subject` whose arguments begin with `first`."""
     (task,) = [
@@ -35,22 +37,13 @@ def asked(files: dict[str, str], tool: str, subject: str, first: str, work: Path
         for task in alloy.tasks(files, STAGING.plan)
         if (task.tool, task.subject, task.arguments[0]) == (tool, subject, first)
     ]
-    found = tools.find(tool, "1.19" if tool == "alloy" else "")
-    if found is None:
-        missing(tool)
+    program = judge(tool, "1.19" if tool == "alloy" else "", UNASKED)
     try:
-        return task.run(found.path, work)
+        return task.run(program, work)
     except ProblemsError as stopped:
         if any(problem.rule != "judge/absent" for problem in stopped.problems):
             raise
-        missing(stopped.problems[0].file)
-
-
-def missing(tool: str) -> NoReturn:
-    fact = f"{tool} is not here, so nothing shows that this fault is refused (docs/judges.md)"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1" and tool not in (*RECORDED, "unshare"):
-        pytest.fail(fact)
-    pytest.skip(fact)
+        absent(stopped.problems[0].file, UNASKED)
 
 
 def test_what_staging_ships_is_read_by_alloys_parser(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import FLEETS
-from obsgen.judging import dockerd, dockerrun, inpod, tools
+from conftest import FLEETS, judge
+from obsgen.judging import dockerd, dockerrun, inpod
 from obsgen.judging.task import Outcome, Text
 from obsgen.road import load, texts
 
@@ -24,15 +24,11 @@ AGENTS = {
 
 def started(agent: str, work: Path, wrong: tuple[str, str] = ("", "")) -> Outcome:
     declared, path, version = AGENTS[agent]
-    found = tools.find(agent, version)
-    if found is None:
-        pytest.skip(f"{agent} is not here, so it was not started (docs/judges.md)")
+    program = judge(agent, version, "it was not started")
     files = texts(declared)
     assert wrong[0] in files[path]
     config = Text(path, files[path].replace(*wrong) if wrong[0] else files[path])
-    return dockerrun.task(agent, config, Text("compose.yaml", files["compose.yaml"]), declared.plan).run(
-        found.path, work
-    )
+    return dockerrun.task(agent, config, Text("compose.yaml", files["compose.yaml"]), declared.plan).run(program, work)
 
 
 @pytest.mark.parametrize("agent", AGENTS)

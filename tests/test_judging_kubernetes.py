@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from obsgen.judging import apiserver, kubernetes, tools
+import conftest
+from obsgen.judging import apiserver, kubernetes
 from obsgen.judging.task import Outcome, Task
 from obsgen.model import Declaration, Routing, Versions
 from obsgen.plan import Plan
@@ -119,16 +118,8 @@ def questions(judge: str, files: Mapping[str, str], version: str = RELEASE) -> l
     return [task for task in kubernetes.tasks(files, plan(version)) if task.judge == judge]
 
 
-def absent(name: str) -> NoReturn:
-    said = f"{name} IS MISSING: nothing was asked of it here. Build it with: make tools"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-        pytest.fail(said)
-    pytest.skip(said)
-
-
 def program(name: str) -> Path:
-    found = tools.find(name, RELEASE if name.startswith("kube") else "")
-    return found.path if found else absent(name)
+    return conftest.judge(name, RELEASE if name.startswith("kube") else "", "nothing was asked of it")
 
 
 def ask(judge: str, files: Mapping[str, str], folder: Path, version: str = RELEASE) -> dict[str, Outcome]:

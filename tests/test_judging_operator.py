@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 import yaml
 
+from conftest import judge
 from obsgen.checks.operator import READS_AS
 from obsgen.judging import kubernetes, operator, prometheus, tools
 from obsgen.judging.task import Outcome, Task, ask
@@ -34,16 +34,8 @@ def files() -> dict[str, str]:
     return texts(load(FLEET / "observability.yaml", "operator"))
 
 
-def absent(name: str) -> NoReturn:
-    said = f"{name} IS MISSING: nothing was asked of it here. Build it with: make tools"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-        pytest.fail(said)
-    pytest.skip(said)
-
-
 def program(name: str, target: str = "") -> Path:
-    found = tools.find(name, target)
-    return found.path if found else absent(name)
+    return judge(name, target, "nothing was asked of it")
 
 
 def outcome(task: Task, folder: Path) -> Outcome:

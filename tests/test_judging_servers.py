@@ -4,16 +4,15 @@ A judge that is absent makes its tests skip, saying so. Under OBSGEN_REQUIRE_JUD
 carries (loki, promtail, …): their verdicts are kept in tests/verdicts.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from obsgen.judging import alertmanager, loki, prometheus, promtail, tools
+from conftest import judge
+from obsgen.judging import alertmanager, loki, prometheus, promtail
 from obsgen.judging.task import Outcome, Task
-from obsgen.judging.verdicts import RECORDED
 from obsgen.model import Declaration, Examples
 from obsgen.plan import Plan
 from obsgen.rules import Group, Rule
@@ -22,14 +21,8 @@ from obsgen.rules import Group, Rule
 def asked(tasks: Iterator[Task], subject: str, tool: str, tmp_path: Path) -> Outcome:
     """What the real program says to the one question about `subject`."""
     (task,) = [task for task in tasks if task.subject == subject and task.tool == tool]
-    found = tools.find(tool, {"promtool": "3.13", "amtool": "0.34", "promtail": "3.6"}.get(tool, ""))
-    if found is None:
-        where = "docs/judges.md" if tool in RECORDED else "make tools; docs/judges.md"
-        missing = f"{tool} is not here, so nothing shows that it refuses this fault ({where})"
-        if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1" and tool not in RECORDED:
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return task.run(found.path, tmp_path)
+    version = {"promtool": "3.13", "amtool": "0.34", "promtail": "3.6"}.get(tool, "")
+    return task.run(judge(tool, version, "nothing shows that it refuses this fault"), tmp_path)
 
 
 def plan(*groups: Group) -> Plan:

@@ -16,11 +16,15 @@ RUN = Path(__file__).parent / "live" / "run"
 LEFT = "setsid sleep 86399 & echo $! >$TMPDIR/pid; echo >>$MARK; "
 """What a scenario may start: it has left the session, so that no signal of a terminal reaches it."""
 
+# Not where they are required: `.ci/run` boots trees in namespaces.
 pytestmark = pytest.mark.skipif(
-    subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode != 0
-    if sys.platform == "linux"
-    else True,
-    reason="no right to make namespaces",
+    os.environ.get("OBSGEN_REQUIRE_JUDGES") != "1"
+    and (
+        sys.platform != "linux"
+        or subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode
+        != 0
+    ),
+    reason="no right to make namespaces, so nothing shows that tests/live/run leaves nothing running",
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from obsgen.judging import tools
+from conftest import judge
 from obsgen.road import load, texts
 
 ROOT = Path(__file__).parents[1]
@@ -36,13 +36,11 @@ def test_a_single_burst_of_refusals_is_told_though_its_counter_begins_with_it(
     up: str, fires: int, tmp_path: Path
 ) -> None:
     """`rate` of a counter born at 700 is 0; a Loki that Prometheus has not seen before may have refused them long ago."""
-    promtool = tools.find("promtool", "3.13")
-    if promtool is None:
-        pytest.skip("promtool 3.13 is not here (docs/judges.md): whether a burst of refusals is told was not asked")
+    promtool = judge("promtool", "3.13", "whether a burst of refusals is told was not asked")
     rules = texts(load(ROOT / "observability.yaml", "prod"))["monitoring/rules/log-pipeline-loki.yaml"]
     (tmp_path / "log-pipeline-loki.yaml").write_text(rules, encoding="utf-8")
     (tmp_path / "test.yaml").write_text(BURST.replace("FROM", up).replace("FIRES", str(fires)), encoding="utf-8")
-    ran = subprocess.run([promtool.path, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run([promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

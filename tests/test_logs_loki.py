@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from conftest import Ran, Run
+from conftest import Ran, Run, absent
 from log_lines import CONTRACT, TRACE, line
 from obsgen.judging import tools
 from test_dashboard_queries import started
@@ -231,9 +231,7 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real Loki with lines of the last two hours: one in ten of them at a level that nobody declared."""
     found = tools.find("loki", "3.7")
     if found is None or found.source == "image":
-        pytest.skip(
-            "loki is not here, so nothing shows that a real one answers as these tests suppose (docs/judges.md)"
-        )
+        absent("loki", "nothing shows that a real one answers as these tests suppose")
     with started(found.path, tmp_path_factory.mktemp("loki")) as url:
         now = time.time_ns()
         lines = [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
+import markdown_it
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,13 +13,6 @@ from hypothesis import strategies as st
 from conftest import FLEETS
 from obsgen.markdown import code, fence, link, markdown, prose
 from obsgen.road import load, texts
-
-if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-    import markdown_it
-else:
-    markdown_it = pytest.importorskip(
-        "markdown_it", reason="markdown-it-py is absent, so no CommonMark parser read the pages: pip install -e .[dev]"
-    )
 
 PARSER = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

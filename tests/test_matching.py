@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import judge
 from obsgen import matching
 from obsgen.matching import matches, receivers
-
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obsgen" / "bin"
-AMTOOL = CACHE / "amtool-0.34.2"
 
 NAMES = ("a", "b", "severity")
 VALUES = ("", "x", "y", "x.y", "X y", '"x"', "\\n", "a\nb", "{c,o}", "ü")
@@ -65,12 +61,7 @@ trees = st.lists(st.recursive(node(LEAF), node, max_leaves=6), min_size=1, max_s
 
 
 def amtool() -> str:
-    if AMTOOL.is_file():
-        return str(AMTOOL)
-    reason = f"{AMTOOL.name} is absent, so routes were not compared with Alertmanager's: run make tools"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return str(judge("amtool", "0.34", "routes were not compared with Alertmanager's"))
 
 
 def answered(route: dict[str, Any], alert: dict[str, str]) -> list[str]:

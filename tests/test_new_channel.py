@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import FLEETS
-from obsgen.judging import tools
+from conftest import FLEETS, judge
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "how-to" / "add-a-channel.md"
@@ -96,12 +95,8 @@ def test_a_template_that_writes_a_secret_itself_is_refused_with_its_line(clone: 
 
 
 def test_amtool_reads_the_new_receiver(clone: Path) -> None:
-    amtool = tools.find("amtool", "0.34")
-    if amtool is None:
-        pytest.skip(
-            "amtool 0.34 is not here (docs/judges.md): whether Alertmanager reads the new receiver was not asked"
-        )
+    amtool = judge("amtool", "0.34", "whether Alertmanager reads the new receiver was not asked")
     file = clone / "alertmanager.yaml"
     file.write_text(rendered(clone), encoding="utf-8")
-    ran = subprocess.run([amtool.path, "check-config", file], capture_output=True, text=True)
+    ran = subprocess.run([amtool, "check-config", file], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -16,8 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alloy_reading import read
-from conftest import FLEETS
-from obsgen.judging import tools
+from conftest import FLEETS, judge
 from obsgen.quoting import alloy_value, block, expand_env, expression, go_duration, json_value, patched, yaml_value
 from obsgen.road import load, texts
 
@@ -207,14 +205,12 @@ memberlist:
 
 
 def test_loki_gives_back_what_would_be_a_variable(tmp_path: Path) -> None:
-    loki = tools.find("loki", "3.7")
-    if loki is None:
-        pytest.skip("loki 3.7 is not installed (docs/judges.md): that it expands no declared text was not asked")
+    loki = judge("loki", "3.7", "that it expands no declared text was not asked")
     wanted = ["a$b", "${X}", "$1", "$${", "$$", "$$$${X}", "x$", "${X:-d}", r"\d+\\.\/", r"'\\'$", '"\\', "${", "é$$"]
     path = tmp_path / "loki.yaml"
     path.write_text(LOKI + "".join(f"    - {expand_env(yaml_value(text))}\n" for text in wanted), encoding="utf-8")
     words = [f"-config.file={path}", "-config.expand-env=true", "-verify-config", "-print-config-stderr"]
-    ran = subprocess.run([loki.path, *words], capture_output=True, text=True, check=True)
+    ran = subprocess.run([loki, *words], capture_output=True, text=True, check=True)
     printed = re.search(r"^  join_members:.*\n(?:    .*\n)*", ran.stderr, re.MULTILINE)
     assert printed and yaml.safe_load(printed[0])["join_members"].split(",") == wanted
 
@@ -239,14 +235,9 @@ def test_any_value_comes_back_from_alloy(value: dict[str, Any]) -> None:
 
 
 def test_alloys_own_parser_reads_every_character(tmp_path: Path) -> None:
-    parser = tools.find("alloy-syntax", "")
-    if parser is None:
-        missing = "alloy-syntax is not here, so only our reading of Go's escapes is tested (make tools)"
-        if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    parser = judge("alloy-syntax", "", "only our reading of Go's escapes is tested")
     texts = [chr(number) for number in (*range(0x300), *range(0x2000, 0x2100), 0xFEFF, 0xFFFE, 0xFFFF, 0x1F6A8)]
     lines = [f"a{number} = {alloy_value(text)}" for number, text in enumerate([*texts, "".join(texts), *AMBIGUOUS])]
     (tmp_path / "a.alloy").write_text("\n".join(lines), encoding="utf-8", newline="\n")
-    said = subprocess.run([parser.path, "a.alloy"], cwd=tmp_path, capture_output=True, text=True)
+    said = subprocess.run([parser, "a.alloy"], cwd=tmp_path, capture_output=True, text=True)
     assert (said.returncode, said.stderr) == (0, "")

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from conftest import judge
 from obsgen import deadletters
-from obsgen.judging import tools
 from obsgen.road import load, texts
 
 ROOT = Path(__file__).parents[1]
@@ -42,13 +42,7 @@ exec "$@"
 
 
 def program(name: str, version: str = "7.0") -> Path:
-    found = tools.find(name, version)
-    if found:
-        return found.path
-    said = f"{name} {version} is not here, so nothing was asked of the rendered Redis (make tools; docs/judges.md)"
-    if os.environ.get("OBSGEN_REQUIRE_JUDGES") == "1":
-        pytest.fail(said)
-    pytest.skip(said)
+    return judge(name, version, "nothing was asked of the rendered Redis")
 
 
 def rendered(name: str) -> str:

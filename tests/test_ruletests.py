@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from obsgen.judging import tools
+from conftest import judge
 from obsgen.model import Examples
 from obsgen.quoting import yaml_value
 from obsgen.rules import Group, Rule
@@ -42,16 +42,14 @@ def test_samples_are_counted(values: str, number: int) -> None:
 
 
 def test_promtool_counts_the_same(tmp_path: Path) -> None:
-    promtool = tools.find("promtool", "3.13")
-    if promtool is None:
-        pytest.skip("promtool 3.13 is not installed (docs/judges.md): that it counts samples as we do was not asked")
+    promtool = judge("promtool", "3.13", "that it counts samples as we do was not asked")
     lines = ["rule_files: []", "evaluation_interval: 1m", "tests:"]
     for values, number in SAMPLES.items():
         lines += ["  - interval: 1m", f"    input_series: [{{series: m, values: {yaml_value(f'{values} 12345')}}}]"]
         lines += ["    promql_expr_test:", f"      - {{expr: timestamp(m == 12345), eval_time: {number}m,"]
         lines += [f'         exp_samples: [{{labels: "{{}}", value: {number * 60}}}]}}']
     (tmp_path / "test.yaml").write_text("\n".join(lines), encoding="utf-8")
-    ran = subprocess.run([promtool.path, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run([promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

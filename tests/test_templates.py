@@ -120,5 +120,5 @@ def test_a_missing_template_is_told_by_name(run: Run, fleet: Path, templates: Pa
     (templates / "loki" / "config.yaml.j2").unlink()
     ran = run("render", "--profile", "one")
     assert ran.code == 2
-    assert "there is no template 'loki/config.yaml.j2'" in ran.err
+    assert "there is no template 'loki/config.yaml.j2' (write templates/loki/config.yaml.j2)" in ran.err
     assert not (fleet / "rendered").exists()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from obsgen.judging import tools
+from conftest import judge
 from obsgen.model import Alert, Level, seconds
 from obsgen.road import Declared, load, texts
 from obsgen.rules import Rule
@@ -131,11 +131,7 @@ def three_times(duration: str) -> str:
 def test_the_shipped_examples_show_their_alert_as_far_as_they_say_and_however_long_it_waits(
     fleet: str, far: bool, tmp_path: Path
 ) -> None:
-    promtool = tools.find("promtool", "3.13")
-    if promtool is None:
-        pytest.skip(
-            "promtool 3.13 is not here (docs/judges.md): whether tuned alerts fire on their examples was not asked"
-        )
+    promtool = judge("promtool", "3.13", "whether tuned alerts fire on their examples was not asked")
     over = {
         pack: {"alerts": {name: extremes(alert, far) for name, alert in expanded.alerts.items()}}
         for pack, expanded in SHIPPED[fleet].packs.items()
@@ -147,5 +143,5 @@ def test_the_shipped_examples_show_their_alert_as_far_as_they_say_and_however_lo
     for path, text in files.items():
         (tmp_path / Path(path).name).write_text(text, encoding="utf-8")
     tests = sorted(Path(path).name for path in files if path.endswith("_test.yaml"))
-    ran = subprocess.run([promtool.path, "test", "rules", *tests], cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run([promtool, "test", "rules", *tests], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -113,14 +113,9 @@ def _problem(template: str, error: Exception) -> Problem:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return Problem(_shown(error.filename or template), error.lineno, 1, str(error.message), "", "template/syntax")
     if isinstance(error, jinja2.TemplateNotFound):
-        return Problem(
-            template,
-            0,
-            0,
-            f"there is no template {error.name!r}",
-            "write templates/" + str(error.name),
-            "template/missing",
-        )
+        name = str(error.name)
+        remedy = f"write {name if name.startswith('packs/') else f'templates/{name}'}"
+        return Problem(template, 0, 0, f"there is no template {name!r}", remedy, "template/missing")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
     if not frames:
         raise error

@@ -84,21 +84,14 @@ def fault(stage: Stage) -> Iterator[float]:
         write_to(stage, "yes")
 
 
-def end_is_told(stage: Stage, began: float, *, returned: bool = False) -> float:
-    """Each channel is told of the end, and has been told but once of both; when it was over.
-
-    With a replica that `returned` meanwhile each is told, and of the end last: that one looks at the group at other moments than the
-    others, and holds what it saw until its turn, 30 s later. Where another tells the end in between, it tells a beginning and an end again.
-    """
+def end_is_told(stage: Stage, began: float) -> float:
+    """Each channel is told of the end, and has been told but once of both; when it was over."""
     ended = time.monotonic()
     stage.sinks.await_(lambda: set(told(stage, began, over=True)) == set(PAGE), 90, "nobody is told of the end")
-    beats(stage, 2 if returned else 1)
+    beats(stage, 1)
     course = [(round(one.at - began, 1), one.channel, one.resolves) for one in stage.sinks.about(ALERT, began)]
-    if returned:
-        assert {channel: over for _, channel, over in course} == dict.fromkeys(PAGE, True), course
-    else:
-        assert told(stage, began) == PAGE, course
-        assert told(stage, began, over=True) == PAGE, course
+    assert told(stage, began) == PAGE, course
+    assert told(stage, began, over=True) == PAGE, course
     return ended
 
 
@@ -136,7 +129,7 @@ def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(sta
             beats(stage, 1)
         three(stage)
         assert told(stage, began) == PAGE
-    ended = end_is_told(stage, began, returned=True)
+    ended = end_is_told(stage, began)
     kept.alert(
         ALERT, "the same, and the Alertmanager whose turn it is killed while the group waits",
         seconds(stage, began), seconds(stage, ended, over=True),
@@ -167,7 +160,7 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
                 beats(stage, 1)
             three(stage)
             assert told(stage, began) == PAGE
-        ended = end_is_told(stage, began, returned=True)
+        ended = end_is_told(stage, began)
     finally:
         stage.sinks.refused.clear()
     kept.alert(
