@@ -14,6 +14,8 @@ from . import images, stands
 from . import kept as results
 from .kept import Kept
 from .scenarios import OF_A_RUN, PARTS, scenario, share
+from .shipping import agent as agent
+from .shipping import writers as writers
 from .stage import Stage, staged
 
 RUN = os.environ.get("OBSGEN_LIVE", "registries")

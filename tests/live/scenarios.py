@@ -6,6 +6,7 @@ Parts: `registries` (CI's, its programs come from registries), `all` (what also 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,22 @@ OF_A_RUN = {
 """The parts that OBSGEN_LIVE=… takes."""
 
 
-_SHARES = {"test_alerts": "1", "test_dead_letters": "1", "test_log_alerts": "1", "compose": "3"}
+_SHARES = {
+    "test_alerts": "1",
+    "test_dead_letters": "1",
+    "test_log_alerts": "1",
+    "compose": "3",
+    "test_log_alerts_alloy": "3",
+}
 
 
 def share(path: Path) -> str:
-    """Which of the three shares of a run a module is in: those with faults, those on one machine, all others."""
+    """Which of the three shares of a run a module is in: those with faults; those on one machine, and faults with Alloy; all others."""
     names = path.relative_to(HERE).with_suffix("").parts
     return next((_SHARES[name] for name in names if name in _SHARES), "2")
+
+
+_OURS = re.compile(r"\bauralink_shared\b|\bstage\.order\(")
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,8 @@ def scenario(item: pytest.Item) -> Scenario:
     if marker is None or not marker.args:
         raise pytest.UsageError(f"{item.nodeid}: which apps does it boot? @pytest.mark.boots(APP, …)")
     path = Path(str(item.path))
-    # the fixture `services` runs our libraries, as a module does that imports them
-    libraries = "services" in getattr(item, "fixturenames", ()) or "auralink_shared" in path.read_text()
+    # by the fixture services that write with our loggers, by an order a service that does, or in the test itself
+    libraries = "writers" in getattr(item, "fixturenames", ()) or bool(_OURS.search(path.read_text()))
     return Scenario(
         module=path.relative_to(HERE).with_suffix("").as_posix(),
         test=item.name,

@@ -159,12 +159,10 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
     if one.libraries or ours:
         found |= {
             path
-            for folder in (ROOT / "libs/python/auralink_shared", ROOT / "libs/lua")
-            for path in folder.rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
+            for folder in ("python/auralink_shared", "lua", "go/logging", "go/internal")
+            for path in (ROOT / "libs" / folder).rglob("*")
+            if path.is_file() and path.suffix != ".pyc" and not path.name.endswith("_test.go")
         }
-    if "service.go" in module.read_text():
-        found |= set((ROOT / "libs/go/logging").rglob("*.go")) | set((ROOT / "libs/go/internal").rglob("*.go"))
     return found
 
 

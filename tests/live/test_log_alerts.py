@@ -148,9 +148,15 @@ def errors_and_an_open_breaker(stage: Stage) -> Iterator[None]:
     yield
 
 
-def many_lines(stage: Stage) -> Iterator[None]:
+def many_lines(stage: Stage) -> Iterator[float]:
+    stage.order(
+        "dashboard-service", "log", level="INFO", message="the first"
+    )  # what a counter is born with is no increase
+    counted = '{__name__=~".+_custom_log_bytes_total", exported_app="dashboard-service", level="INFO"}'
+    stage.await_(lambda: number(stage, counted) is not None, 60, "the agent counts no bytes")
+    began = time.monotonic()
     stage.order("dashboard-service", "log", level="INFO", message="x" * 1000, count=12000)
-    yield
+    yield began
 
 
 def ruler_cut_off(stage: Stage) -> Iterator[None]:
@@ -307,20 +313,27 @@ def ingester_shut_down(stage: Stage) -> Iterator[float]:
     stage.replace(stage.pods("loki")[0], 120)
 
 
+def agent(stage: Stage) -> str:
+    """Which of both runs."""
+    return next(app for app in ("promtail", "alloy") if stage.pods(app))
+
+
 def agent_without_rights(stage: Stage) -> Iterator[None]:
-    stage.plane.kubectl("delete", "rolebinding", "-n", "auralink", "promtail")
-    restart = ("delete", "pod", "-n", "auralink-agents", "-l", "app=promtail", "--wait=false")
+    app = agent(stage)
+    stage.plane.kubectl("delete", "rolebinding", "-n", "auralink", app)
+    restart = ("delete", "pod", "-n", "auralink-agents", "-l", f"app={app}", "--wait=false")
     stage.plane.kubectl(*restart)  # what it watches already it goes on watching
     yield
-    apply(stage, "logging/promtail.yaml")
+    apply(stage, f"logging/{app}.yaml")
 
 
 def agent_gone(stage: Stage) -> Iterator[None]:
-    patch = ("patch", "-n", "auralink-agents", "daemonset/promtail", "-p")
+    app = agent(stage)
+    patch = ("patch", "-n", "auralink-agents", f"daemonset/{app}", "-p")
     stage.plane.kubectl(*patch, '{"spec": {"template": {"spec": {"nodeSelector": {"disk": "none"}}}}}')
     yield
     stage.plane.kubectl(*patch, '{"spec": {"template": {"spec": {"nodeSelector": null}}}}')
-    stage.await_ready("promtail")
+    stage.await_ready(app)
 
 
 @pytest.mark.boots(*LOGS)

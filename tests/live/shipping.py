@@ -1,0 +1,163 @@
+"""Who writes numbered lines, and the agent that ships them: Promtail as the stage has it, or Alloy after a move."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from . import stands
+from .lines import counted, lines
+from .stage import Stage
+
+GO = "search-service-go"
+WRITERS = ("ai-core-service", GO)
+"""Apps that write on order: Python's logger, Go's."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """Of lines that were written: which Loki lacks, how many a query shows twice, how many it was sent twice."""
+
+    written: int
+    lost: list[str]
+    shown_twice: int
+    sent_twice: int
+
+
+class Writing:
+    """Each writer writes 50 numbered lines a second: of 6 KB, so that what is sent again is not in Loki's newest block any more."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.mark, self.since = stage, f"numbered {uuid.uuid4().hex}", time.time()
+        self.count = dict.fromkeys(WRITERS, 0)
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._write, args=(app,)) for app in WRITERS]
+
+    def _write(self, app: str) -> None:
+        order = {
+            "level": "INFO",
+            "message": f"{self.mark} {{n}}",
+            "context": {f"part_{n}": "x" * 1000 for n in range(6)},
+        }
+        while not self.over.is_set():
+            self.stage.order(app, "log", **order, first=self.count[app], count=50, rate=50)
+            self.count[app] += 50
+
+    def __enter__(self) -> Writing:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _queries(self) -> dict[str, str]:
+        return {app: f'{{app="{name(self.stage, app)}"}} |= `{self.mark}`' for app in self.count}
+
+    def _taken(self) -> dict[str, tuple[int, int]]:
+        return {app: counted(self.stage, query, self.since) for app, query in self._queries().items()}
+
+    def go_on(self) -> None:
+        """Until Loki has lines that were written from now on."""
+        later = {app: last + 100 for app, last in self.count.items()}
+        self.stage.await_(lambda: all(n >= later[app] for app, (n, _) in self._taken().items()), 60, "no line comes")
+
+    def fate(self, seconds: float = 30) -> Fate:
+        """What Loki has of the lines, once it has as many as were written or `seconds` are over."""
+        with contextlib.suppress(AssertionError):
+            self.stage.await_(
+                lambda: all(n >= self.count[app] for app, (n, _) in self._taken().items()), seconds, "lines"
+            )
+        shown = {
+            app: [
+                line.text
+                for line in lines(self.stage, f"{query} | json m=`message` | line_format `{{{{.m}}}}`", self.since)
+            ]
+            for app, query in self._queries().items()
+        }
+        written = {app: {f"{self.mark} {n}" for n in range(last)} for app, last in self.count.items()}
+        assert all(written[app].issuperset(texts) for app, texts in shown.items())
+        return Fate(
+            written=sum(self.count.values()),
+            lost=[f"{app}: {text}" for app, texts in shown.items() for text in sorted(written[app] - set(texts))],
+            shown_twice=sum(len(texts) - len(set(texts)) for texts in shown.values()),
+            sent_twice=sum(n + doubled - len(set(shown[app])) for app, (n, doubled) in self._taken().items()),
+        )
+
+
+def name(stage: Stage, app: str) -> str:
+    """The label `app` that lines of these Pods have."""
+    return str(stage.pods(app)[0].manifest["metadata"]["labels"].get("app.kubernetes.io/name", app))
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The agent that runs, the rendered tree that has it, and what became of the lines that were written while it took over."""
+
+    app: str
+    tree: Path
+    moved: Fate | None = None
+
+
+@pytest.fixture(scope="module")
+def writers(stage: Stage) -> Iterator[None]:
+    """The Pods of logs.yaml, with the program in Go just built."""
+    program = stage.node.host / "opt/fixture/service"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.parent.chmod(0o755)
+    folder = Path(__file__).parent
+    subprocess.run(
+        ["go", "build", "-o", str(program), str(folder / "service.go")], cwd=stands.ROOT / "libs/go", check=True
+    )
+    manifest = str(folder / "logs.yaml")
+    stage.plane.kubectl("apply", "--server-side", "-f", manifest)
+    for app in (*WRITERS, "quiet-for-days"):
+        stage.await_ready(app)
+    stage.await_ready("loki", 180)
+    yield
+    stage.plane.kubectl("delete", "-f", manifest, "--ignore-not-found", "--timeout=60s")
+
+
+@pytest.fixture(scope="module")
+def agent(
+    request: pytest.FixtureRequest, stage: Stage, writers: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Agent]:
+    """Promtail as the stage has it; Alloy after a move, from which we come back at the end."""
+    if request.param == "promtail":
+        stage.await_ready("promtail")
+        yield Agent("promtail", stage.tree)
+        return
+    tree = tmp_path_factory.mktemp("rendered") / "live-alloy"
+    stands.render("live-alloy", tree)
+    with Writing(stage) as writing:
+        move(stage, "promtail", "alloy", tree)
+    yield Agent("alloy", tree, writing.fate())
+    # Promtail goes on where it stopped: what Alloy shipped of these Pods would be shipped again
+    for app in ("ai-core-service", "dashboard-service", GO):
+        stage.plane.kubectl("-n", "auralink", "delete", "pod", stage.pods(app)[0].name, "--wait=false")
+    move(stage, "alloy", "promtail", stage.tree)
+    for app in ("ai-core-service", "dashboard-service"):
+        stage.await_ready(app)
+
+
+def move(stage: Stage, before: str, after: str, tree: Path) -> None:
+    """The steps of docs/how-to/move-to-alloy.md."""
+    agents = ("-n", "auralink-agents")
+    stage.plane.kubectl(*agents, "delete", "daemonset", before, "--cascade=foreground")
+    # forced: ConfigMaps that scenarios before have edited by hand are theirs, too
+    stage.plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(tree))
+    stage.await_ready(after)
+    for kind in ("configmap/%s-config", "serviceaccount/%s"):
+        stage.plane.kubectl(*agents, "delete", kind % before)
+    for kind in ("role/%s", "rolebinding/%s"):
+        stage.plane.kubectl("-n", "auralink", "delete", kind % before)
