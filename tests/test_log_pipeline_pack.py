@@ -44,6 +44,41 @@ def test_a_single_burst_of_refusals_is_told_though_its_counter_begins_with_it(
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+GIVEN_UP = """
+rule_files: [log-pipeline-agent.yaml]
+evaluation_interval: 30s
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'METRIC{app="AGENT",pod="a",host="loki:3100",reason="ingester_error",tenant=""}', values: "0x16 100x32"}
+    promql_expr_test:
+      - expr: count(ALERTS{alertname="LogAgentDroppingLogs", alertstate="firing"}) or vector(0)
+        eval_time: 29m
+        exp_samples: [{labels: "{}", value: 1}]
+      - expr: count(ALERTS{alertname="LogAgentDroppingLogs"}) or vector(0)
+        eval_time: 40m
+        exp_samples: [{labels: "{}", value: 0}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "agent", "metric"),
+    [
+        ("prod", "promtail", "promtail_dropped_entries_total"),
+        ("staging", "alloy", "loki_write_dropped_entries_total"),
+    ],
+)
+def test_a_single_batch_that_an_agent_gives_up_is_told(profile: str, agent: str, metric: str, tmp_path: Path) -> None:
+    """An agent that does not reach Loki gives up one in a quarter of an hour, after 100 tries."""
+    promtool = judge("promtool", "3.13", "whether a batch that is given up is told was not asked")
+    rules = texts(load(ROOT / "observability.yaml", profile))["monitoring/rules/log-pipeline-agent.yaml"]
+    (tmp_path / "log-pipeline-agent.yaml").write_text(rules, encoding="utf-8")
+    test = GIVEN_UP.replace("METRIC", metric).replace("AGENT", agent)
+    (tmp_path / "test.yaml").write_text(test, encoding="utf-8")
+    ran = subprocess.run([promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 THEIRS = "loki: {deploy: false, url: 'https://loki.example.com'}\npacks: {log-pipeline: {}}\nobjectives: {log_latency: {max: 5s}}\n"
 
 

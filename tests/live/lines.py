@@ -66,13 +66,19 @@ def counted(stage: Stage, logql: str, since: float) -> tuple[int, int]:
     """How many lines a query counts, and how many Loki took out as doubled while it counted.
 
     A line that is sent again is in neither number while it lies in the stream's newest block (256 KiB), later in one of the two (3.7.6).
-    What a restarted Loki wrote to its store it also has from its write-ahead log, and takes out as doubled.
+    What a restarted Loki wrote to its store it also has from its write-ahead log, and takes out as doubled; a full chunk likewise.
     """
     seconds = max(1, round(time.time() - since + 1))
     answer = ask(stage, "query", query=f"sum(count_over_time({logql} [{seconds}s]))")
     lines = int(answer["result"][0]["value"][1]) if answer["result"] else 0
     doubled = (answer["stats"][part]["store"]["chunk"].get("totalDuplicates", 0) for part in ("ingester", "querier"))
     return lines, sum(doubled)
+
+
+def flush(stage: Stage) -> None:
+    """Loki moves what it holds in memory to its store."""
+    request = urllib.request.Request(f"http://{stage.pods('loki')[0].address}:3100/flush", method="POST")
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def streams(stage: Stage, selector: str, since: float) -> list[Mapping[str, str]]:

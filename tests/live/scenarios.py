@@ -32,11 +32,12 @@ _SHARES = {
     "test_log_alerts": "1",
     "compose": "3",
     "test_log_alerts_alloy": "3",
+    "test_log_gaps": "3",
 }
 
 
 def share(path: Path) -> str:
-    """Which of the three shares of a run a module is in: those with faults; those on one machine, and faults with Alloy; all others."""
+    """Which of the three shares of a run a module is in: those with faults; those on one machine, faults with Alloy, gaps; all others."""
     names = path.relative_to(HERE).with_suffix("").parts
     return next((_SHARES[name] for name in names if name in _SHARES), "2")
 

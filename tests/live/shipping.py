@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from . import stands
-from .lines import counted, lines
+from .lines import counted, counter, flush, lines
 from .stage import Stage
 
 GO = "search-service-go"
@@ -52,6 +52,11 @@ class Writing:
             self.count[app] += 50
 
     def __enter__(self) -> Writing:
+        flush(
+            self.stage
+        )  # into chunks of their own, which don't become full: those are in memory and in the store, and all lines doubled
+        left = "loki_ingester_flush_queue_length"
+        self.stage.await_(lambda: counter(self.stage, "loki", 3100, left) == 0, 30, "Loki does not flush")
         for thread in self.threads:
             thread.start()
         return self

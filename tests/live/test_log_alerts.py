@@ -17,6 +17,7 @@ import pytest
 
 from .faults import Fault, critical, firing, provoke, warning
 from .kept import Kept
+from .lines import flush
 from .stage import Stage
 from .test_alerts import again_and_again, edited, number, scale
 
@@ -60,12 +61,6 @@ def fill(stage: Stage) -> None:
 def costly() -> str:
     """A query that takes its time, and that no cache has seen."""
     return f'{{app="warehouse"}} |~ `(?i)(a.*){{12}}{time.time_ns()}$`'
-
-
-def flush(stage: Stage) -> None:
-    """Loki moves what it holds in memory to its store."""
-    request = urllib.request.Request(f"http://{stage.pods('loki')[0].address}:3100/flush", method="POST")
-    urllib.request.urlopen(request, timeout=30).close()
 
 
 def over(stage: Stage, *names: str) -> None:

@@ -25,10 +25,9 @@ from . import stands
 from . import test_exported as exports
 from . import test_queries as queries
 from .kept import Kept
-from .lines import Line, counter, lines, streams
+from .lines import Line, counter, flush, lines, streams
 from .shipping import GO, WRITERS, Agent, Writing, name
 from .stage import Stage
-from .test_log_alerts import flush, scale
 
 LOGGERS = (("ai-core-service", "logger"), ("ai-core-service", "stdlib"), (GO, "logger"))
 """Who writes, through what: our logger in Python, a library's by way of `setup`, our logger in Go."""
@@ -198,7 +197,7 @@ def test_rotations_and_a_restart_of_the_agent_lose_no_line_and_send_none_twice(
         stage.replace(stage.pods(agent.app)[0])
         rotate()
     fate = writing.fate()
-    assert (fate.lost, fate.sent_twice) == ([], 0)
+    assert (fate.lost, fate.sent_twice) == ([], 0), fate.written
     how = f"of {fate.written} while it was restarted and the files rotated"
     kept.number(f"lines lost or sent twice by {agent.app}", 0, "lines", how)
 
@@ -216,11 +215,11 @@ def test_a_killed_agent_loses_what_it_held_and_sends_again_what_it_read_since_it
         stage.await_(lambda: not pod.ready, 20, "it is not killed")
         stage.await_(lambda: pod.ready, 60, "it does not come again")
     fate = writing.fate()
-    # a batch of a second; positions are written every 10 s
-    assert len(fate.lost) <= 200 and fate.sent_twice <= 1200
+    # a batch of a second; a file's place is taken every 10 s, and all places are written every 10 s
+    assert len(fate.lost) <= 200 and fate.sent_twice <= 2200
     how = f"of {fate.written}, 100 a second, when it was killed"
     kept.number(f"lines lost by {agent.app}", len(fate.lost), "lines", f"{how}: at most its batch of a second")
-    kept.number(f"lines sent twice by {agent.app}", fate.sent_twice, "lines", f"{how}: it keeps its place every 10 s")
+    kept.number(f"lines sent twice by {agent.app}", fate.sent_twice, "lines", f"{how}: its place is up to 20 s old")
 
 
 @with_each_agent
@@ -232,27 +231,6 @@ def test_a_restart_of_loki_loses_no_line_and_shows_none_twice(stage: Stage, agen
     kept.number(
         f"lines lost or shown twice, with {agent.app}", 0, "lines", f"of {fate.written} while Loki was restarted"
     )
-
-
-@with_each_agent
-def test_an_agent_that_is_restarted_while_loki_is_away_loses_what_it_has_read_ahead(
-    stage: Stage, agent: Agent, kept: Kept
-) -> None:
-    with Writing(stage) as writing:
-        writing.go_on()
-        scale(stage, "statefulset/loki", 0)
-        stage.await_(lambda: stage.gone("loki"), 60, "Loki does not end")
-        first = dict(writing.count)
-        # 18 MB more: Promtail holds a batch of 1 MB, Alloy ten and what it sends
-        stage.await_(lambda: all(n >= first[app] + 1500 for app, n in writing.count.items()), 60, "nothing is written")
-        stage.replace(stage.pods(agent.app)[0])
-        scale(stage, "statefulset/loki", 1)
-        stage.await_ready("loki", 120)
-    fate = writing.fate()
-    lost = len(fate.lost) * 6200 / 2**20
-    assert lost < {"promtail": 3, "alloy": 13}[agent.app], len(fate.lost)
-    how = f"{len(fate.lost)} lines of {fate.written}, 100 a second"
-    kept.number(f"lost by {agent.app}, restarted while Loki was away", round(lost, 1), "MiB", how)
 
 
 @with_alloy
@@ -295,7 +273,7 @@ def test_a_line_is_found_within_the_objective(stage: Stage, agent: Agent, kept: 
     )
 
 
-# Days
+# Retention
 
 
 def backdated(stage: Stage, mark: str, entries: list[tuple[datetime, str, str]]) -> None:
@@ -343,27 +321,3 @@ def test_retention_deletes_lines_that_are_too_old_and_keeps_the_others(stage: St
     stage.await_(lambda: chunks() == sorted([*before, 2]), 120, "the chunk of 5 days ago is not deleted")
     stage.await_ready("loki")
     assert [len(found(days)) for days in ages] == [0, 1]
-
-
-@with_promtail
-def test_lines_on_both_sides_of_a_midnight_are_found_through_the_index_of_each_day(stage: Stage, agent: Agent) -> None:
-    mark, today = uuid.uuid4().hex, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    midnight = today - timedelta(days=1)  # so old that no query asks the ingester (query_ingesters_within, 3h)
-    seconds = range(-50, 50)
-    backdated(stage, mark, [(midnight + timedelta(seconds=n), "INFO", f"{mark} {n}") for n in seconds])
-
-    def found(since: int, until: int) -> list[int]:
-        at = midnight.timestamp()
-        texts = [one.text for one in lines(stage, f'{{app="quiet-for-days"}} |= "{mark}"', at + since, at + until)]
-        return sorted(int(json.loads(text)["message"].split()[1]) for text in texts)
-
-    def stored() -> bool:
-        flush(stage)
-        return found(-60, 60) == list(seconds)
-
-    stage.await_(stored, 60, "the lines are not in the store")
-    stage.replace(stage.pods("loki")[0], 120)  # it writes its index
-    assert (found(-60, 0), found(0, 60), found(-60, 60)) == (list(seconds[:50]), list(seconds[50:]), list(seconds))
-    tables = stage.node.home / "claims/auralink/data-loki-0/chunks/index"
-    days = {int(one.name.rpartition("_")[2]) for one in tables.glob("loki_index_*")}
-    assert days >= {(day := int(midnight.timestamp()) // 86400) - 1, day}
