@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from live import check, kept, page, stands
-from live.scenarios import Scenario
+from live.scenarios import Scenario, scenario
 
 REDIS = Scenario("test_redis", "test_redis_is_gone", ("alertmanager", "dlq-redis"), "live", False)
 LOKI = Scenario("test_logs", "test_lines_land[go]", ("loki",), "live", True)
@@ -194,6 +195,23 @@ def test_a_scenario_stands_on_its_module_the_shared_harness_and_on_libraries_whe
     assert stands.HERE / "test_alerts.py" in stands.harness(benign, tree)  # it imports from there
     with_libraries = stands.harness(replace(module, libraries=True), tree)
     assert stands.ROOT / "libs/python/auralink_shared/dlq/__init__.py" in with_libraries
+
+
+@pytest.mark.parametrize(
+    ("module", "fixtures", "libraries"),
+    [("test_log_gaps", {"writers"}, True), ("test_log_alerts", set(), True), ("ha/test_microservices", set(), False)],
+    ids=["writers", "an order", "neither"],
+)
+def test_a_scenario_stands_on_the_libraries_where_a_service_writes_with_them(
+    module: str, fixtures: set[str], libraries: bool
+) -> None:
+    item: Any = SimpleNamespace(
+        path=stands.HERE / f"{module}.py",
+        name="test_x",
+        fixturenames=fixtures,
+        get_closest_marker=lambda _: SimpleNamespace(args=("loki",), kwargs={}),
+    )
+    assert scenario(item).libraries is libraries
 
 
 def test_the_page_is_the_one_that_the_kept_results_make() -> None:

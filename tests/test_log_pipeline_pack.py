@@ -6,11 +6,24 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from conftest import judge
 from obsgen.road import load, texts
 
 ROOT = Path(__file__).parents[1]
+
+
+def must_pass(folder: Path, profile: str, test: str) -> None:
+    """A test of promtool, of the rendered rules of a profile that its `rule_files` names."""
+    promtool = judge("promtool", "3.13", "whether the log pipeline's alerts fire on made-up series was not asked")
+    name = yaml.safe_load(test)["rule_files"][0]
+    rules = texts(load(ROOT / "observability.yaml", profile))[f"monitoring/rules/{name}"]
+    (folder / name).write_text(rules, encoding="utf-8")
+    (folder / "test.yaml").write_text(test, encoding="utf-8")
+    ran = subprocess.run([promtool, "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
 
 BURST = """
 rule_files: [log-pipeline-loki.yaml]
@@ -36,12 +49,7 @@ def test_a_single_burst_of_refusals_is_told_though_its_counter_begins_with_it(
     up: str, fires: int, tmp_path: Path
 ) -> None:
     """`rate` of a counter born at 700 is 0; a Loki that Prometheus has not seen before may have refused them long ago."""
-    promtool = judge("promtool", "3.13", "whether a burst of refusals is told was not asked")
-    rules = texts(load(ROOT / "observability.yaml", "prod"))["monitoring/rules/log-pipeline-loki.yaml"]
-    (tmp_path / "log-pipeline-loki.yaml").write_text(rules, encoding="utf-8")
-    (tmp_path / "test.yaml").write_text(BURST.replace("FROM", up).replace("FIRES", str(fires)), encoding="utf-8")
-    ran = subprocess.run([promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    must_pass(tmp_path, "prod", BURST.replace("FROM", up).replace("FIRES", str(fires)))
 
 
 GIVEN_UP = """
@@ -70,13 +78,36 @@ tests:
 )
 def test_a_single_batch_that_an_agent_gives_up_is_told(profile: str, agent: str, metric: str, tmp_path: Path) -> None:
     """An agent that does not reach Loki gives up one in a quarter of an hour, after 100 tries."""
-    promtool = judge("promtool", "3.13", "whether a batch that is given up is told was not asked")
-    rules = texts(load(ROOT / "observability.yaml", profile))["monitoring/rules/log-pipeline-agent.yaml"]
-    (tmp_path / "log-pipeline-agent.yaml").write_text(rules, encoding="utf-8")
-    test = GIVEN_UP.replace("METRIC", metric).replace("AGENT", agent)
-    (tmp_path / "test.yaml").write_text(test, encoding="utf-8")
-    ran = subprocess.run([promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    must_pass(tmp_path, profile, GIVEN_UP.replace("METRIC", metric).replace("AGENT", agent))
+
+
+WAIT = """
+rule_files: [log-pipeline-agent.yaml]
+evaluation_interval: 30s
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'loki_write_entry_propagation_latency_seconds_bucket{app="alloy",pod="a",le="30"}', values: "0x40"}
+      - {series: 'loki_write_entry_propagation_latency_seconds_bucket{app="alloy",pod="a",le="60"}', values: "LINES"}
+      - {series: 'loki_write_entry_propagation_latency_seconds_bucket{app="alloy",pod="a",le="+Inf"}', values: "LINES"}
+      - {series: 'loki_write_batch_retries_total{app="alloy",pod="a"}', values: "RETRIES"}
+    promql_expr_test:
+      - expr: count(ALERTS{alertname="LogAgentBacklog", alertstate="firing"}) or vector(0)
+        eval_time: 30m
+        exp_samples: [{labels: "{}", value: FIRES}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "retries", "fires"),
+    [("0+60x40", "0x40", 1), ("0x40", "0+6x40", 1), ("0x40", "0x40", 0)],
+    ids=["they wait for up to a minute", "none leaves", "there are none"],
+)
+def test_lines_that_wait_in_an_alloy_are_told_whether_they_leave_late_or_not_at_all(
+    lines: str, retries: str, fires: int, tmp_path: Path
+) -> None:
+    test = WAIT.replace("LINES", lines).replace("RETRIES", retries).replace("FIRES", str(fires))
+    must_pass(tmp_path, "staging", test)
 
 
 THEIRS = "loki: {deploy: false, url: 'https://loki.example.com'}\npacks: {log-pipeline: {}}\nobjectives: {log_latency: {max: 5s}}\n"
