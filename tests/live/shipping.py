@@ -52,9 +52,8 @@ class Writing:
             self.count[app] += 50
 
     def __enter__(self) -> Writing:
-        flush(
-            self.stage
-        )  # into chunks of their own, which don't become full: those are in memory and in the store, and all lines doubled
+        # into chunks of their own, which don't become full: a full one is in memory and in the store, and its lines look doubled
+        flush(self.stage)
         left = "loki_ingester_flush_queue_length"
         self.stage.await_(lambda: counter(self.stage, "loki", 3100, left) == 0, 30, "Loki does not flush")
         for thread in self.threads:

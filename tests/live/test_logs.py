@@ -208,15 +208,16 @@ def test_a_killed_agent_loses_what_it_held_and_sends_again_what_it_read_since_it
 ) -> None:
     pod = stage.pods(agent.app)[0]
     with Writing(stage) as writing:
-        # 12 s, so that it has kept its place in the file that a rotation before may have begun
-        stage.await_(lambda: min(writing.count.values()) >= 600, 60, "nothing is written")
+        # 24 s, so that it has kept its place in the file that a rotation before may have begun, and can't send all of them again
+        stage.await_(lambda: min(writing.count.values()) >= 1200, 60, "nothing is written")
         for container in pod.running.values():
             container.send(signal.SIGKILL)
         stage.await_(lambda: not pod.ready, 20, "it is not killed")
         stage.await_(lambda: pod.ready, 60, "it does not come again")
     fate = writing.fate()
-    # a batch of a second; a file's place is taken every 10 s, and all places are written every 10 s
-    assert len(fate.lost) <= 200 and fate.sent_twice <= 2200
+    # A batch of a second. Of what was written the last 20 s: a file's place is taken every 10 s, and all places are written every 10 s
+    # (Promtail 3.6.15, promtail/targets/file/tailer.go; Alloy 1.19.0-rc.3, loki/source/file/tailer.go).
+    assert len(fate.lost) <= 200 and fate.sent_twice <= 2000
     how = f"of {fate.written}, 100 a second, when it was killed"
     kept.number(f"lines lost by {agent.app}", len(fate.lost), "lines", f"{how}: at most its batch of a second")
     kept.number(f"lines sent twice by {agent.app}", fate.sent_twice, "lines", f"{how}: its place is up to 20 s old")
