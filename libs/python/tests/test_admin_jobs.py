@@ -83,6 +83,7 @@ def test_a_job_is_seen_and_stopped_from_another_replica(api: Api, server: Server
         ({"filter": {"since": "1769860800"}}, 422, "invalid"),
         ({"filter": {"min_attempts": "3"}}, 422, "invalid"),
         ({"filter": {"quarantined": "true"}}, 422, "invalid"),
+        ({"filter": {"error": "is down", "since": None}}, 422, "invalid"),
         ({"dry_run": "no"}, 422, "invalid"),
         ({"force": 0}, 422, "invalid"),
         ({"reason": "x" * 501}, 422, "invalid"),
@@ -93,6 +94,9 @@ def test_a_job_that_may_mean_too_much_is_refused(api: Api, change: dict[str, Any
     with api.of("operator") as otto:
         assert kind(otto.post(f"{DLQ}/bulk", json=ASKED | change)) == (status, said)
         assert kind(otto.post(f"{DLQ}/bulk", content=b"{")) == (422, "invalid")
+        # FastAPI's own answer to JSON that is no UTF-8; the description names it
+        json = {"content-type": "application/json"}
+        assert kind(otto.post(f"{DLQ}/bulk", content=b'{"queue": "\xff"}', headers=json)) == (400, "bad-request")
     assert len(api.letters.list(QUEUE).letters) == 1
 
 

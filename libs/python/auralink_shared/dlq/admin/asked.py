@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import FormData
 
@@ -76,6 +76,14 @@ class Filtering(Conditions):
     """Which letters: every condition that is given holds. As JSON, where no number is text."""
 
     model_config = ConfigDict(strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_null(cls, value: object) -> object:
+        """A condition that is null would be none, and mean more letters."""
+        if value is None:
+            raise ValueError("null is no condition; leave it out")
+        return value
 
 
 class Listing(Conditions):

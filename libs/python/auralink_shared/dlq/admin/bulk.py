@@ -70,7 +70,7 @@ class Bulk(Strict):
                 for name in ("getJob", "cancelJob")
             },
         },
-        **said(403, 404, 422, 503),
+        **said(400, 403, 404, 422, 503),
     },
 )
 def start_bulk(request: Request, who: Who, asked: Bulk) -> JSONResponse:

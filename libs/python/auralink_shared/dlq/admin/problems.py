@@ -88,7 +88,7 @@ def install(app: FastAPI) -> None:
 
 
 _SAID = {
-    400: "A body that is no form",
+    400: "A body that is not what its Content-Type says",
     401: "No known token",
     403: "The role or the queues of the token don't allow it, or the API is read-only",
     404: "Not there",
