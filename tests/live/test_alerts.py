@@ -136,6 +136,10 @@ def _letters(stage: Stage) -> DeadLetters:
 
 
 def bad_release(stage: Stage) -> Iterator[None]:
+    failed = 'http_requests_total{app="dashboard-service", code="500"}'
+    stage.await_(
+        lambda: number(stage, failed) is not None, 60, "Prometheus has not met the service, and would see no increase"
+    )
     for code in ("200", "500"):
         stage.order("dashboard-service", "request", code=code, count=2000, seconds=None)
     stage.order("dashboard-service", "request", code="200", count=100, seconds=3)
