@@ -62,14 +62,15 @@ def lines(stage: Stage, logql: str, since: float, until: float | None = None) ->
         last = {(line.at, line.text, str(line.labels)) for line in page if line.at == start}
 
 
-def counted(stage: Stage, logql: str, since: float) -> tuple[int, int]:
-    """How many lines a query counts, and how many Loki took out as doubled while it counted.
+def counted(stage: Stage, logql: str, since: float, until: float | None = None) -> tuple[int, int]:
+    """How many lines a query counts in a time, and how many Loki took out as doubled while it counted.
 
     A line that is sent again is in neither number while it lies in the stream's newest block (256 KiB), later in one of the two (3.7.6).
     What a restarted Loki wrote to its store it also has from its write-ahead log, and takes out as doubled; a full chunk likewise.
     """
-    seconds = max(1, round(time.time() - since + 1))
-    answer = ask(stage, "query", query=f"sum(count_over_time({logql} [{seconds}s]))")
+    end = until or time.time() + 1
+    seconds = max(1, round(end - since))
+    answer = ask(stage, "query", query=f"sum(count_over_time({logql} [{seconds}s]))", time=end)
     lines = int(answer["result"][0]["value"][1]) if answer["result"] else 0
     doubled = (answer["stats"][part]["store"]["chunk"].get("totalDuplicates", 0) for part in ("ingester", "querier"))
     return lines, sum(doubled)

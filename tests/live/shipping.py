@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from . import stands
 from .lines import counted, counter, flush, lines
+from .pod import Pod
 from .stage import Stage
 
 GO = "search-service-go"
@@ -37,7 +40,7 @@ class Writing:
 
     def __init__(self, stage: Stage) -> None:
         self.stage, self.mark, self.since = stage, f"numbered {uuid.uuid4().hex}", time.time()
-        self.count = dict.fromkeys(WRITERS, 0)
+        self.count, self.flushed = dict.fromkeys(WRITERS, 0), 0.0
         self.over = threading.Event()
         self.threads = [threading.Thread(target=self._write, args=(app,)) for app in WRITERS]
 
@@ -56,6 +59,7 @@ class Writing:
         flush(self.stage)
         left = "loki_ingester_flush_queue_length"
         self.stage.await_(lambda: counter(self.stage, "loki", 3100, left) == 0, 30, "Loki does not flush")
+        self.flushed = self._flushed()
         for thread in self.threads:
             thread.start()
         return self
@@ -64,6 +68,9 @@ class Writing:
         self.over.set()
         for thread in self.threads:
             thread.join()
+
+    def _flushed(self) -> float:
+        return counter(self.stage, "loki", 3100, "loki_ingester_chunks_flushed_total")
 
     def _queries(self) -> dict[str, str]:
         return {app: f'{{app="{name(self.stage, app)}"}} |= `{self.mark}`' for app in self.count}
@@ -98,6 +105,16 @@ class Writing:
             sent_twice=sum(n + doubled - len(set(shown[app])) for app, (n, doubled) in self._taken().items()),
         )
 
+    def course(self) -> str:
+        """For each second of each writer: how many lines Loki has, and how many of them it took out as doubled; chunks flushed."""
+        counts = (
+            f"{app} {second} {taken}"
+            for app, query in self._queries().items()
+            for second in range(int(self.since), int(time.time()) + 1)
+            if any(taken := counted(self.stage, query, second, second + 1))
+        )
+        return "\n".join((*counts, f"{self._flushed() - self.flushed:.0f} chunks flushed since"))
+
 
 def name(stage: Stage, app: str) -> str:
     """The label `app` that lines of these Pods have."""
@@ -111,6 +128,8 @@ class Agent:
     app: str
     tree: Path
     moved: Fate | None = None
+    course: str = ""
+    """Of a move that lost lines or sent some twice: which, and what both agents said."""
 
 
 @pytest.fixture(scope="module")
@@ -143,15 +162,37 @@ def agent(
         return
     tree = tmp_path_factory.mktemp("rendered") / "live-alloy"
     stands.render("live-alloy", tree)
+    left = stage.pods("promtail")[0]
     with Writing(stage) as writing:
         move(stage, "promtail", "alloy", tree)
-    yield Agent("alloy", tree, writing.fate())
+    fate = writing.fate()
+    clean = not fate.lost and not fate.sent_twice
+    yield Agent("alloy", tree, fate, "" if clean else course(stage, writing, left))
     # Promtail goes on where it stopped: what Alloy shipped of these Pods would be shipped again
     for app in ("ai-core-service", "dashboard-service", GO):
         stage.plane.kubectl("-n", "auralink", "delete", "pod", stage.pods(app)[0].name, "--wait=false")
     move(stage, "alloy", "promtail", stage.tree)
     for app in ("ai-core-service", "dashboard-service"):
         stage.await_ready(app)
+
+
+def course(stage: Stage, writing: Writing, left: Pod) -> str:
+    """How a move to Alloy went, from the Pod of Promtail that was left.
+
+    Which seconds' lines came twice; pushes that were tried again; starts; what all three said of files and pushes.
+    """
+    now, loki = stage.pods("alloy")[0], stage.pods("loki")[0]
+    retries = counter(stage, "alloy", 12345, "loki_write_batch_retries_total")
+    since = datetime.fromtimestamp(writing.since - 30, UTC).isoformat()[:19]
+    said = (
+        f"{pod.name} {line[:500]}"
+        for pod in (left, now, loki)
+        for log in pod.logs.values()
+        for file in sorted(log.path.parent.glob("*.log"))
+        for line in file.read_text(errors="replace").splitlines()
+        if line > since and re.search(r"tail|position|retry|level=(warn|error)", line)
+    )
+    return "\n".join((writing.course(), f"{retries:.0f} batches tried again", f"{now.states} {loki.states}", *said))
 
 
 def move(stage: Stage, before: str, after: str, tree: Path) -> None:

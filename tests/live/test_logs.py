@@ -239,7 +239,7 @@ def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_sends_none_twice(
     stage: Stage, agent: Agent, kept: Kept
 ) -> None:
     fate = agent.moved
-    assert fate and (fate.lost, fate.sent_twice) == ([], 0)
+    assert fate and (fate.lost, fate.sent_twice) == ([], 0), agent.course
     kept.number("lines lost or sent twice by a move to Alloy", 0, "lines", f"of {fate.written} written meanwhile")
 
 

@@ -95,8 +95,8 @@ def test_a_job_that_may_mean_too_much_is_refused(api: Api, change: dict[str, Any
         assert kind(otto.post(f"{DLQ}/bulk", json=ASKED | change)) == (status, said)
         assert kind(otto.post(f"{DLQ}/bulk", content=b"{")) == (422, "invalid")
         # FastAPI's own answer to JSON that is no UTF-8; the description names it
-        json = {"content-type": "application/json"}
-        assert kind(otto.post(f"{DLQ}/bulk", content=b'{"queue": "\xff"}', headers=json)) == (400, "bad-request")
+        headers = {"content-type": "application/json"}
+        assert kind(otto.post(f"{DLQ}/bulk", content=b'{"queue": "\xff"}', headers=headers)) == (400, "bad-request")
     assert len(api.letters.list(QUEUE).letters) == 1
 
 

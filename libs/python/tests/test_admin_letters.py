@@ -45,6 +45,17 @@ def test_the_plan_s_form_names_the_queue(api: Api) -> None:
     assert len(queued(api.letters)) == 2
 
 
+def test_a_form_that_cannot_be_read_is_refused_though_the_query_says_all(api: Api) -> None:
+    dead(api.letters, "1")
+    said = {"queue": QUEUE, "reason": "exhausted"}
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    with api.of("operator") as otto:
+        cut = otto.post(f"{DLQ}/1/retry", params=said, headers=headers, content=b"--b\r\nNone--b--\r\n")
+        assert kind(cut) == (400, "bad-request")
+        assert otto.post(f"{DLQ}/1/retry", params=said, headers=headers, content=b"--b--\r\n").status_code == 204
+    assert len(queued(api.letters)) == 1
+
+
 def test_d5_two_operators_at_once_send_it_once(api: Api) -> None:
     answers: list[int] = []
 

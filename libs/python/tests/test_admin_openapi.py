@@ -115,7 +115,7 @@ def asked(described: Path, url: str, role: str, *how: str) -> str:
         cwd=described.parent,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=240,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from auralink_shared.dlq import DeadLetters, Record
 from auralink_shared.dlq.admin import Tokens
+from auralink_shared.dlq.cli.serving import _listening
 from conftest import OTHER, QUEUE
 from test_cli import PROGRAM, Run, environ, run  # noqa: F401  # fixtures
 
@@ -55,6 +57,15 @@ def test_letters_are_served_from_the_redis_that_is_named(environ: dict[str, str]
         assert [one["id"] for one in client.get(API, params={"queue": QUEUE}).json()] == ["one"]
         assert client.post(f"{API}/one/retry", params={"queue": QUEUE}).status_code == 204
     assert letters.client.rpop(QUEUE) == b"1"
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_an_answer_does_not_wait_for_its_own_head_to_be_acknowledged(host: str, family: socket.AddressFamily) -> None:
+    with _listening(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.family == family
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_others_are_served_only_with_tokens(run: Run) -> None:  # noqa: F811

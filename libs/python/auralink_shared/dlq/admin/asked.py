@@ -97,19 +97,22 @@ class Listing(Conditions):
 
 
 async def form_of(request: Request) -> FormData:
-    """A form's fields; of another body there are none."""
+    """A form's fields; of another body there are none. Raises HTTPException 400 for one that can't be read."""
     await request.body()  # kept by it, for whoever reads next; form() alone would use it up
     return await request.form()
 
 
+Form = Annotated[FormData, Depends(form_of)]
+
+
 async def queue_of(
-    request: Request,
     who: Who,
+    form: Form,
     queue: Annotated[QueueName | Absent, Query(description="Name of a queue; a form may carry it instead")] = None,
 ) -> str:
     """The queue of a letter, from the query or from a form. Raises Problem 422 without one, 403 for one that isn't theirs."""
     if queue is None:
-        named = (await form_of(request)).get("queue")
+        named = form.get("queue")
         if not isinstance(named, str) or not re.fullmatch(QUEUE, named):
             raise invalid([{"loc": ("query", "queue"), "msg": "a name of a queue is needed"}])
         queue = named
@@ -117,12 +120,12 @@ async def queue_of(
 
 
 async def reason_of(
-    request: Request,
+    form: Form,
     reason: Annotated[Reason | Absent, Query(description="Why, for the audit; a form may carry it instead")] = None,
 ) -> str:
     """Raises Problem 422 for one that is too long."""
     if reason is None:
-        reason = str((await form_of(request)).get("reason", ""))
+        reason = str(form.get("reason", ""))
         if len(reason) > LONGEST:
             raise invalid([{"loc": ("body", "reason"), "msg": f"at most {LONGEST} characters"}])
     return reason
