@@ -1,11 +1,15 @@
 """Which program is taken for a judge."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from obsgen.judging import tools
+
+INSTALL = Path(__file__).parents[1] / "tools" / "install"
 
 
 def program(path: Path, prints: str = "") -> None:
@@ -86,3 +90,17 @@ def test_a_wrapped_image_sees_the_folder_the_arguments_and_the_variables(tmp_pat
     assert "--entrypoint /usr/bin/loki" in said
     assert "-e S3_ACCESS_KEY" in said
     assert said.endswith("grafana/loki:3.7.6 -verify-config\n")
+
+
+def test_the_installer_names_the_judge_that_is_there_when_it_was_asked_for(tmp_path: Path) -> None:
+    environment = {"PATH": os.defpath, "XDG_CACHE_HOME": str(tmp_path)}
+
+    def said(*names: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([INSTALL, *names], env=environment, capture_output=True, text=True, check=True)
+
+    pinned = said("--list").stdout.split()
+    for name in pinned:
+        program(tmp_path / "obsgen/bin" / name)
+    amtool = next(name for name in pinned if name.startswith("amtool-"))
+    words = f"tools/install: {amtool.replace('-', ' ')} is there: {tmp_path}/obsgen/bin/{amtool}\n"
+    assert said("amtool").stderr == words
