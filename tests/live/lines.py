@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import urllib.parse
 import urllib.request
@@ -68,8 +69,8 @@ def counted(stage: Stage, logql: str, since: float, until: float | None = None) 
     A line that is sent again is in neither number while it lies in the stream's newest block (256 KiB), later in one of the two (3.7.6).
     What a restarted Loki wrote to its store it also has from its write-ahead log, and takes out as doubled; a full chunk likewise.
     """
-    end = until or time.time() + 1
-    seconds = max(1, round(end - since))
+    end = until or time.time()
+    seconds = math.ceil(end - since)
     answer = ask(stage, "query", query=f"sum(count_over_time({logql} [{seconds}s]))", time=end)
     lines = int(answer["result"][0]["value"][1]) if answer["result"] else 0
     doubled = (answer["stats"][part]["store"]["chunk"].get("totalDuplicates", 0) for part in ("ingester", "querier"))
