@@ -12,8 +12,8 @@ from .conftest import SERVICES
 from .faults import begun, firing, number
 from .kept import Kept
 from .stage import Stage
-from .test_alerts import SEARCH
 
+SEARCH = SERVICES.with_name("search-service.yaml")
 BEATS = 5
 """Heartbeats that are awaited afterwards: at 5 seconds each that is longer than every `for` of profile live."""
 WORKLOADS = {
