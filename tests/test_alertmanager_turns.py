@@ -171,3 +171,20 @@ def test_an_end_after_all_had_their_turn_is_told_once(
     end(first, second)
     until(lambda: first.done() and second.done())
     assert told[0] == ["firing", "resolved"]
+
+
+def test_an_alert_that_comes_back_while_one_waits_with_its_old_end_is_told_to_have_ended(
+    out_of_step: tuple[Replica, Replica], told: tuple[list[str], int]
+) -> None:
+    first, second = out_of_step
+    until(lambda: second.turns() == 2)
+    end(first, second)
+    until(lambda: first.done() and second.done())
+    before = first.looks(), second.looks()
+    end(first, second)  # once a minute for a quarter of an hour, Prometheus says so again (rules/alerting.go, 3.13)
+    until(lambda: (first.looks(), second.looks()) == (before[0] + 1, before[1] + 1))
+    began = datetime.now(UTC).isoformat()
+    for one in (first, second):
+        one.hear(startsAt=began)
+    until(lambda: len(told[0]) >= 5)
+    assert told[0] == ["firing", "resolved", "firing", "resolved", "firing"]
