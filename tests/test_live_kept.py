@@ -191,8 +191,8 @@ def test_a_scenario_stands_on_its_module_the_shared_harness_and_on_libraries_whe
     assert {"tests/live/test_dead_letters.py", "tests/live/stage.py", "tests/live/run"} <= files
     assert not {"tests/live/test_queries.py", "tests/live/check.py"} & files
     assert not any(file.startswith("libs/") for file in files)
-    benign = replace(module, module="test_benign")
-    assert stands.HERE / "test_alerts.py" in stands.harness(benign, tree)  # it imports from there
+    alerts = replace(module, module="test_alerts")
+    assert stands.HERE / "test_benign.py" in stands.harness(alerts, tree)  # it imports from there
     with_libraries = stands.harness(replace(module, libraries=True), tree)
     assert stands.ROOT / "libs/python/auralink_shared/dlq/__init__.py" in with_libraries
 
