@@ -153,6 +153,13 @@ def end(*replicas: Replica) -> None:
         one.hear(endsAt=now)
 
 
+def ended(first: Replica, second: Replica) -> None:
+    """The alert ends when both have had their turn, and both let it go."""
+    until(lambda: second.turns() == 2)
+    end(first, second)
+    until(lambda: first.done() and second.done())
+
+
 def test_an_end_between_the_look_of_one_replica_and_its_turn_is_told_twice(
     out_of_step: tuple[Replica, Replica], told: tuple[list[str], int]
 ) -> None:
@@ -166,10 +173,7 @@ def test_an_end_between_the_look_of_one_replica_and_its_turn_is_told_twice(
 def test_an_end_after_all_had_their_turn_is_told_once(
     out_of_step: tuple[Replica, Replica], told: tuple[list[str], int]
 ) -> None:
-    first, second = out_of_step
-    until(lambda: second.turns() == 2)
-    end(first, second)
-    until(lambda: first.done() and second.done())
+    ended(*out_of_step)
     assert told[0] == ["firing", "resolved"]
 
 
@@ -177,9 +181,7 @@ def test_an_alert_that_comes_back_while_one_waits_with_its_old_end_is_told_to_ha
     out_of_step: tuple[Replica, Replica], told: tuple[list[str], int]
 ) -> None:
     first, second = out_of_step
-    until(lambda: second.turns() == 2)
-    end(first, second)
-    until(lambda: first.done() and second.done())
+    ended(first, second)
     before = first.looks(), second.looks()
     end(first, second)  # once a minute for a quarter of an hour, Prometheus says so again (rules/alerting.go, 3.13)
     until(lambda: (first.looks(), second.looks()) == (before[0] + 1, before[1] + 1))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
+from browsing import served
 
 from auralink_shared.dlq import DeadLetters
 from auralink_shared.dlq.admin import Tokens, create_app
@@ -42,23 +40,6 @@ def tokens_file(folder: Path) -> Path:
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Its URL."""
-    # asyncio sets TCP_NODELAY where the socket says its protocol (3.11); without it an answer waits 40 ms for an ACK
-    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(64)  # from here on a client waits, and is not refused
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", server_header=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(10)
 
 
 class Api:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from servers import absent
 from auralink_shared.dlq import DeadLetters, Record
 from auralink_shared.dlq.admin import Tokens, create_app
 from auralink_shared.dlq.admin.limits import Limits
+from auralink_shared.dlq.cli.serving import _listening
 from auralink_shared.dlq.letter import Filter
 
 QUEUE, OTHER = "rooms:create", "webhooks:deliver"
@@ -59,14 +59,16 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
-    """The address at which the application answers. The socket listens before the server runs, so nobody has to wait."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    """Its URL. The socket, as `auralink-dlq serve` makes it, listens before the server runs, so nobody has to wait."""
+    with _listening("127.0.0.1", 0) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", server_header=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
 
 
 def application(letters: DeadLetters, tokens: Path | None = None, **how: Any) -> Any:
