@@ -127,19 +127,6 @@ def test_each_service_selects_the_pods_of_one_workload_and_the_memberlist_those_
             assert found == (listen if name == "loki-memberlist" else [name.removesuffix("-headless")]), name
 
 
-@each_mode
-def test_each_port_of_a_service_is_a_port_of_its_pods(mode: str) -> None:
-    for (kind, name), one in objects(mode).items():
-        if kind != "Service":
-            continue
-        for workload in pods(mode, one["spec"]["selector"]):
-            (container,) = workloads(mode)[workload]["spec"]["template"]["spec"]["containers"]
-            open_ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-            assert {port["targetPort"]: port["port"] for port in one["spec"]["ports"]}.items() <= open_ports.items(), (
-                name
-            )
-
-
 def test_every_peer_is_a_rendered_service_with_that_port_and_the_discovered_ones_are_headless() -> None:
     made = objects("microservices")
     for what, address in addresses.loki_peers(load(FLEET / "observability.yaml", "microservices").declaration).items():
