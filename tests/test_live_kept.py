@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from live import check, kept, page, stands
-from live.scenarios import Scenario, scenario
+from live import check, conftest, kept, page, stands
+from live.scenarios import Scenario
 
 REDIS = Scenario("test_redis", "test_redis_is_gone", ("alertmanager", "dlq-redis"), "live", False)
 LOKI = Scenario("test_logs", "test_lines_land[go]", ("loki",), "live", True)
@@ -21,7 +21,7 @@ NOW = {"rendered": "1" * 16, "harness": "2" * 16}
 
 def told(seconds: float = 4.4) -> kept.Entry:
     one = kept.Kept()
-    one.alert("RedisDown", "Redis scaled to 0", {"slack": seconds, "mail": 5}, {"slack": 9.6})
+    one.alert("RedisDown", "critical", "Redis scaled to 0", {"slack": seconds, "mail": 5}, {"slack": 9.6})
     return one.told()
 
 
@@ -125,16 +125,56 @@ def test_a_result_without_its_scenario_is_an_error(tmp_path: Path) -> None:
     assert "no scenario tells this any more" in stale(tmp_path)[0]
 
 
-def unprovoked(*rendered: str, **excused: str) -> list[str]:
-    return [fault.what for fault in check.unprovoked(rendered, [ran()], excused)]
+def unprovoked(*rendered: str, excused: dict[str, str] | None = None) -> list[str]:
+    return [fault.what for fault in check.unprovoked(rendered, [ran()], excused or {})]
 
 
 def test_every_alert_is_provoked_or_excused() -> None:
-    assert unprovoked("RedisDown", "LogSearchSlow", LogSearchSlow="needs more than an hour of real time") == []
-    assert unprovoked("RedisDown", "LogSearchSlow") == ["nothing provokes LogSearchSlow, and it does not stand here"]
-    assert unprovoked("RedisDown", RedisDown="third party") == ["RedisDown is provoked, and stands here"]
-    assert unprovoked("RedisDown", Gone="third party") == ["Gone is not rendered"]
-    assert "only these are reasons" in unprovoked("RedisDown", "Slow", Slow="hard to do")[0]
+    excused = {"LogSearchSlow warning": "needs more than an hour of real time"}
+    assert unprovoked("RedisDown critical", "LogSearchSlow warning", excused=excused) == []
+
+
+def test_an_alert_that_nothing_provokes_is_named() -> None:
+    named = ["nothing provokes LogSearchSlow warning, and it does not stand here"]
+    assert unprovoked("RedisDown critical", "LogSearchSlow warning") == named
+
+
+def test_a_level_that_nothing_provokes_is_named_though_the_other_is_provoked() -> None:
+    named = ["nothing provokes RedisDown warning, and it does not stand here"]
+    assert unprovoked("RedisDown critical", "RedisDown warning") == named
+
+
+@pytest.mark.parametrize(
+    ("excused", "why", "said"),
+    [
+        ("RedisDown critical", "third party", "RedisDown critical is provoked, and stands here"),
+        ("Gone critical", "third party", "Gone critical is not rendered"),
+        ("Slow warning", "hard to do", "Slow warning: only these are reasons"),
+    ],
+)
+def test_an_excuse_that_is_not_needed_or_not_allowed_is_named(excused: str, why: str, said: str) -> None:
+    allowed = {"Slow warning": "a third party"}
+    (what,) = unprovoked("RedisDown critical", "Slow warning", excused=allowed | {excused: why})
+    assert what.startswith(said)
+
+
+def test_the_levels_of_alerts_are_those_of_the_rendered_rules_of_every_tree(tmp_path: Path) -> None:
+    def rules(name: str, key: str, severity: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        one = {"groups": [{"rules": [{key: "Slow", "labels": {"severity": severity}}]}]}
+        (tmp_path / name).write_text(yaml.safe_dump(one))
+
+    rules("prod/monitoring/rules/a.yaml", "alert", "critical")
+    rules("prod/monitoring/rules/a_test.yaml", "alert", "of a test")
+    rules("prod/monitoring/rules/b.yaml", "record", "of no alert")
+    rules("local/loki/rules/a.yaml", "alert", "warning")
+    assert check.rendered_alerts(tmp_path) == {"Slow critical", "Slow warning"}
+
+
+def test_every_shipped_rule_is_read() -> None:
+    assert {"LokiDiscardingLogs critical", "LokiDiscardingLogs warning", "ServiceErrorLogs warning"} <= (
+        check.rendered_alerts()
+    )
 
 
 def _tree(folder: Path) -> Path:
@@ -185,57 +225,126 @@ def test_another_byte_or_another_name_is_another_hash(tmp_path: Path) -> None:
 
 
 def test_a_scenario_stands_on_its_module_the_shared_harness_and_on_libraries_where_they_run(tmp_path: Path) -> None:
-    module = replace(REDIS, module="test_dead_letters", apps=("server",))
+    module = replace(REDIS, module="test_watchers", apps=("server",))
     tree = _tree(tmp_path)
-    files = {path.relative_to(stands.ROOT).as_posix() for path in stands.harness(module, tree)}
-    assert {"tests/live/test_dead_letters.py", "tests/live/stage.py", "tests/live/run"} <= files
+    files = {
+        path.relative_to(stands.ROOT).as_posix() for path in stands.harness(module, stands.files(tree, ["server"]))
+    }
+    assert {"tests/live/test_watchers.py", "tests/live/stage.py", "tests/live/run"} <= files
     assert not {"tests/live/test_queries.py", "tests/live/check.py"} & files
     assert not any(file.startswith("libs/") for file in files)
-    alerts = replace(module, module="test_alerts")
-    assert stands.HERE / "test_benign.py" in stands.harness(alerts, tree)  # it imports from there
-    with_libraries = stands.harness(replace(module, libraries=True), tree)
-    assert stands.ROOT / "libs/python/auralink_shared/dlq/__init__.py" in with_libraries
+
+
+def stood_on(module: str, writers: bool = False) -> set[str]:
+    one = Scenario(module, "test_x", ("loki",), "live", writers)
+    return {path.relative_to(stands.ROOT).as_posix() for path in stands.harness(one, [])}
+
+
+def test_a_scenario_stands_on_what_it_and_its_conftest_import_in_other_folders_too() -> None:
+    assert "tests/live/test_benign.py" in stood_on("test_alerts")
+    assert {"tests/live/compose/engine.py", "tests/live/compose/services.yaml"} <= stood_on("objectives/test_search")
+
+
+def test_a_scenario_stands_on_the_stand_in_that_it_boots_and_not_on_the_rest_of_the_generator() -> None:
+    found = stood_on("compose/test_machine")
+    assert "generator/obsgen/judging/dockerd.py" in found
+    assert "generator/obsgen/logql.py" not in found
 
 
 @pytest.mark.parametrize(
-    ("module", "fixtures", "libraries"),
-    [("test_log_gaps", {"writers"}, True), ("test_log_alerts", set(), True), ("ha/test_microservices", set(), False)],
-    ids=["writers", "an order", "neither"],
+    ("module", "writers", "libraries"),
+    [
+        ("test_log_gaps", True, True),
+        ("test_log_alerts", False, True),
+        ("test_exported", False, True),
+        ("ha/test_microservices", False, False),
+    ],
+    ids=["by the fixture", "by an order", "by an order of a module that it imports", "neither"],
 )
 def test_a_scenario_stands_on_the_libraries_where_a_service_writes_with_them(
-    module: str, fixtures: set[str], libraries: bool
+    module: str, writers: bool, libraries: bool
 ) -> None:
-    item: Any = SimpleNamespace(
-        path=stands.HERE / f"{module}.py",
-        name="test_x",
-        fixturenames=fixtures,
-        get_closest_marker=lambda _: SimpleNamespace(args=("loki",), kwargs={}),
-    )
-    assert scenario(item).libraries is libraries
+    assert ("libs/python/auralink_shared/dlq/__init__.py" in stood_on(module, writers)) is libraries
+
+
+def test_the_contract_is_among_the_files_of_a_scenario_where_our_own_code_reads_it(tmp_path: Path) -> None:
+    tree = _tree(tmp_path)
+    (tree / "contract").mkdir()
+    (tree / "contract" / "contract.json").write_text("{}")
+    one = replace(REDIS, module="ha/test_microservices", apps=("server",))
+    assert tree / "contract/contract.json" not in stands.rendered(one, lambda _: tree)
+    assert tree / "contract/contract.json" in stands.rendered(replace(one, writers=True), lambda _: tree)
+
+
+def test_an_app_may_be_of_another_profile(tmp_path: Path) -> None:
+    trees = {"ha": _tree(tmp_path), "ha-parts": tmp_path / "ha-parts"}
+    trees["ha-parts"].mkdir()
+    _tree(trees["ha-parts"])
+    one = replace(CLUSTER, module="ha/test_microservices", apps=("server", "ha-parts/else"))
+    found = stands.rendered(one, trees.__getitem__)
+    assert trees["ha"] / "a/rules.yaml" in found and trees["ha-parts"] / "b/else.yaml" in found
+    assert not {trees["ha-parts"] / "a/rules.yaml", trees["ha"] / "b/else.yaml"} & found
+
+
+def test_a_scenario_that_fails_shows_what_each_server_said_last() -> None:
+    stage = SimpleNamespace(said=lambda: "== auralink/loki-0\nthe volume is full")
+    assert conftest.said({"stage": stage, "kept": None}) == [
+        ("what the stage said last", "== auralink/loki-0\nthe volume is full")
+    ]
 
 
 def test_the_page_is_the_one_that_the_kept_results_make() -> None:
     assert page.PAGE.read_text(encoding="utf-8") == page.current(), "run: .venv/bin/python -m tests.live.page"
 
 
-def test_the_tables_hold_what_was_told() -> None:
+def tables(*results: kept.Entry) -> str:
     empty = "".join(f"<!-- {name}: begin -->\nold\n<!-- {name}: end -->\n" for name in PLACES)
-    made = page.written(empty, [ran(ran(), seconds=6), ran(one=LOKI)], {"Slow": "a third party"})
-    assert "| `RedisDown` | Redis scaled to 0 | 6 | 5 | 10 |" in made
+    return page.written(empty, results, {"Slow warning": "a third party"})
+
+
+def test_the_tables_hold_what_was_told() -> None:
+    made = tables(ran(ran(), seconds=6), ran(one=LOKI))
+    assert "| `RedisDown` | critical | Redis scaled to 0 | 6 | 5 |  | 10 |" in made
     assert "| `make live` | 1 | 2 |" in made
     assert "| `OBSGEN_LIVE=all make live` | 2 | 0 |" in made
-    assert "| `Slow` | a third party |" in made
+    assert "| `Slow warning` | a third party |" in made
     assert "| lines land (go) | loki | `OBSGEN_LIVE=all make live` |" in made
     assert "old" not in made
+
+
+def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
     with pytest.raises(AssertionError, match="no place for runs"):
         page.written("", [], {})
+
+
+def alerts(*told: tuple[str, str, dict[str, float]]) -> list[str]:
+    """Rows of the table of alerts: of each its name, severity, and who was told when; all over after 4 s."""
+    one = kept.Kept()
+    for name, severity, seconds in told:
+        one.alert(name, severity, "cut off", seconds, dict.fromkeys(seconds, 4))
+    made = tables(ran() | {"told": one.told()}).partition("<!-- alerts: begin -->\n")[2].partition("<!--")[0]
+    return made.splitlines()[2:]
+
+
+def test_where_an_alert_is_seen_that_no_channel_tells_is_shown() -> None:
+    (row,) = alerts(("AlertmanagerDown", "critical", {"page Alerts of Prometheus": 22}))
+    assert row == "| `AlertmanagerDown` | critical | cut off | page Alerts of Prometheus: 22 s | 4 |"
+
+
+def test_a_level_that_must_stay_silent_has_a_row_that_says_so() -> None:
+    milder, harsher = ("RedisDown", "warning", {}), ("RedisDown", "critical", {"slack": 6})
+    assert alerts(milder, harsher) == [
+        "| `RedisDown` | critical | cut off | 6 |  | 4 |",
+        "| `RedisDown` | warning | cut off |  | silent: its harsher level is told |  |",
+    ]
 
 
 PLACES = ("runs", "scenarios", "alerts", "benign", "numbers", "not provoked")
 
 
 def test_a_scenario_stands_on_the_modules_that_it_borrows_from() -> None:
-    assert {path.name for path in stands._with_imported(stands.HERE / "test_log_gaps.py")} == {
+    module = stands.HERE / "test_log_gaps.py"
+    assert {path.name for path in stands.imported({module}) if path.name.startswith("test_")} == {
         "test_log_gaps.py",
         "test_logs.py",
         "test_exported.py",

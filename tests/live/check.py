@@ -1,8 +1,8 @@
 """Whether what is kept of the live tests still holds: `make live-check`, run by CI.
 
 An error: a scenario of `make live` that was never recorded, has failed, or stood on other files than there are now; a kept result without
-its scenario; an alert that nothing provokes and nobody excuses. Of `make live-ha` and `make live-objectives` the first is a warning, which
-names the commit that holds the result; with `--require live` an error too.
+its scenario; a level of an alert that nothing provokes and nobody excuses. Of `make live-ha` and `make live-objectives` the first is a
+warning, which names the commit that holds the result; with `--require live` an error too.
 """
 
 from __future__ import annotations
@@ -88,9 +88,10 @@ def _commit(file: Path) -> str:
 
 
 def unprovoked(rendered: Iterable[str], results: Iterable[kept.Entry], excused: Mapping[str, str]) -> Iterator[Fault]:
-    """Alerts that nothing provokes and nobody excuses, and excuses that aren't needed or aren't allowed."""
+    """Levels of alerts (`ALERT SEVERITY`) that nothing provokes and nobody excuses, and excuses that aren't needed or aren't allowed."""
     where = page.NOT_PROVOKED.relative_to(ROOT).as_posix()
-    alerts, provoked = set(rendered), {entry["alert"] for one in results for entry in one["told"].get("alerts", ())}
+    alerts = set(rendered)
+    provoked = {f"{entry['alert']} {entry['severity']}" for one in results for entry in one["told"].get("alerts", ())}
     for name in sorted(alerts - provoked - excused.keys()):
         yield Fault(where, f"nothing provokes {name}, and it does not stand here")
     for name, why in sorted(excused.items()):
@@ -102,9 +103,16 @@ def unprovoked(rendered: Iterable[str], results: Iterable[kept.Entry], excused: 
             yield Fault(where, f"{name}: only these are reasons: {', '.join(REASONS)}")
 
 
-def rendered_alerts() -> set[str]:
-    """The alerts of every shipped profile: each has its page."""
-    return {path.stem for path in ROOT.glob("rendered/*/runbooks/*.md")} - {"README"}
+def rendered_alerts(trees: Path = ROOT / "rendered") -> set[str]:
+    """`ALERT SEVERITY` of every rule of every shipped profile."""
+    files = (file for file in trees.glob("*/*/rules/*.yaml") if not file.stem.endswith("_test"))
+    return {
+        f"{rule['alert']} {rule['labels']['severity']}"
+        for file in files
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
 
 
 def collected() -> list[Scenario]:

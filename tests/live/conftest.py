@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import images, stands
+from . import exported, images, stands
 from . import kept as results
 from .kept import Kept
 from .scenarios import OF_A_RUN, PARTS, scenario, share
@@ -71,9 +72,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: pytest.TestReport = yield
     if report.failed or report.skipped:
         item.stash[_ENDED] = report.outcome
+    if report.failed:
+        report.sections += said(getattr(item, "funcargs", {}))
     if call.when == "teardown" and item.config.getoption("--record"):
         _record(item, item.stash.get(_ENDED, "passed"))
     return report
+
+
+def said(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the servers of a failed scenario have said last, by its fixture; their files go with the run."""
+    return [(f"what the {name} said last", given[name].said()) for name in ("stage", "machine") if name in given]
 
 
 _ENDED: pytest.StashKey[str] = pytest.StashKey()
@@ -115,6 +123,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         ):
             made.await_ready(app)
         yield made
+
+
+@pytest.fixture
+def exports(stage: Stage, pytestconfig: pytest.Config) -> Callable[..., set[str]]:
+    """Apps whose metrics must be those of upstream/, now: exported.known. `--record` writes there what this run sees."""
+    return functools.partial(exported.known, stage, pytestconfig.getoption("--record"))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ The checks "metric that nobody exports" and "label that it hasn't" read those fi
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import re
 import urllib.request
@@ -20,6 +22,7 @@ from obsgen import agent, upstream
 from obsgen.assets import UPSTREAM
 
 from . import images
+from .stage import Stage
 
 SERVERS = {
     "alertmanager": ("alertmanager", ("alertmanager_",)),
@@ -68,6 +71,35 @@ def of_target(address: str, prefixes: tuple[str, ...]) -> dict[str, Row]:
     """The same of a server. Raises OSError."""
     with urllib.request.urlopen(address, timeout=10) as answer:
         return of_text(answer.read().decode(), prefixes)
+
+
+def known(stage: Stage, keep: bool, *apps: str) -> set[str]:
+    """The metrics of these apps, of those that answer now, are those of upstream/, with their types and labels; `keep` writes them there
+    first. Which have answered. Raises AssertionError with what is otherwise.
+    """
+    answer = json.loads(stage.get("prometheus", 9090, "/api/v1/targets", state="active"))
+    found: dict[str, dict[str, Row]] = {}
+    for target in answer["data"]["activeTargets"]:
+        app = target["labels"].get("app")
+        if app in apps:
+            with contextlib.suppress(OSError):
+                found.setdefault(app, {}).update(of_target(target["scrapeUrl"], SERVERS[app][1]))
+    said = [line for app, seen in found.items() for line in checked(SERVERS[app][0], seen, keep=keep)]
+    assert said == [], said
+    return {*found}
+
+
+def checked(server: str, seen: Mapping[str, Row], *, keep: bool) -> list[str]:
+    """What a run saw and the file says otherwise; `keep` writes it there first."""
+    with (
+        UPSTREAM / server / "metrics.yaml"
+    ).open() as lock:  # shares of a run, and chains of faults, write beside each other
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if keep:
+            record(server, seen, program(server))
+            upstream.metrics.cache_clear()
+            upstream._file.cache_clear()
+        return strange(server, seen)
 
 
 def program(server: str) -> str:

@@ -82,35 +82,49 @@ def title(one: Told) -> str:
     return str(one.body["attachments"][0]["title"]) if one.channel == "slack" else one.text.split("\n")[0]
 
 
-def provoke(stage: Stage, kept: Kept, *chains: Sequence[Fault], besides: Sequence[str] = ()) -> None:
+def provoke(
+    stage: Stage,
+    kept: Kept,
+    *chains: Sequence[Fault],
+    besides: Sequence[str] = (),
+    looks: Callable[[], object] = lambda: None,
+) -> None:
     """Chains of faults beside each other; in each, one after the other, the end of the one awaited while the next is made.
 
-    Nobody may be told of anything else that begins meanwhile, but of what is missed here for good, and of the alerts `besides`.
+    Nobody may be told of anything else that begins meanwhile, but of what is missed here for good, and of the alerts `besides`: those
+    may come, and then to the channels of their severity, once each. `looks`: is done while each fault is there, and told.
     """
     since = time.monotonic()
     with ThreadPoolExecutor(len(chains)) as beside:
-        for ended in [beside.submit(_chain, stage, kept, chain) for chain in chains]:
+        for ended in [beside.submit(_chain, stage, kept, chain, looks) for chain in chains]:
             ended.result()
     alerts = [alert for chain in chains for fault in chain for alert in fault.alerts]
-    strays = [
-        (one.channel, line)
-        for one, line in begun(stage, since)
-        if not any(alert.is_about(one) for alert in alerts) and not any(f"] {name} " in line for name in besides)
-    ]
-    assert strays == [], strays
+    others = [one for one, _ in begun(stage, since) if not any(alert.is_about(one) for alert in alerts)]
+    for name in besides:
+        for alert in (critical(name), warning(name)):
+            came = [one for one in others if alert.is_about(one)]
+            heard = [(one.channel, one.to) for one in came]
+            assert len(heard) == len({*heard}) and {*heard} <= CHANNELS[alert.severity, alert.team], f"{alert}: {heard}"
+            others = [one for one in others if one not in came]
+    assert others == [], [(one.channel, title(one)) for one in others]
+
+
+def always(stage: Stage) -> re.Pattern[str]:
+    """Names of alerts that fire all the time: the heartbeat, and what misses Loki and its agent where they don't run."""
+    return re.compile("Watchdog|(Loki|LogAgent).*" if stage.kubelet.without else "Watchdog")
 
 
 def begun(stage: Stage, since: float) -> list[tuple[Told, str]]:
-    """What people were told that it began, and its first line; not what is missed for good: Loki and its agent, where they don't run."""
-    absent = re.compile(r"\] (Loki|LogAgent)\w+ ") if stage.kubelet.without else re.compile(r"(?!)")
+    """What people were told that it began, and its first line; not what fires always."""
+    known = re.compile(rf"\] ({always(stage).pattern}) ")
     return [
         (one, title(one))
         for one in list(stage.sinks.told)
-        if one.at >= since and one.channel != "watchdog" and not one.resolves and not absent.search(title(one))
+        if one.at >= since and one.channel != "watchdog" and not one.resolves and not known.search(title(one))
     ]
 
 
-def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
+def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault], looks: Callable[[], object]) -> None:
     ending: list[Callable[[], None]] = []
     for index, fault in enumerate(chain):
         began = time.monotonic()
@@ -120,6 +134,7 @@ def _chain(stage: Stage, kept: Kept, chain: Sequence[Fault]) -> None:
             told = {alert: _await(stage, alert, began, fault.told, resolved=False) for alert in fault.alerts}
             for alert in fault.alerts:
                 _must_be_right(stage, alert, began)
+            looks()
         finally:
             end = time.monotonic()
             next(course, None)
@@ -142,17 +157,21 @@ def _end(
     for resolved in (False, True):
         heard = sorted((one.channel, one.to) for one in _heard(stage, alert, began, resolved=resolved))
         assert heard == sorted(CHANNELS[alert.severity, alert.team]), f"{alert}, resolved={resolved}: {heard}"
+    pages = [one for one in _heard(stage, alert, began) if one.channel == "pagerduty"]
+    assert len({one.body["dedup_key"] for one in pages}) <= 1, f"{alert}: its end is another incident's: {pages}"
+    kept.alert(alert.name, alert.severity, fault.words, told, over)
     if alert.silences:
         milder = Alert(alert.name, alert.silences, alert.team, alert.service)
-        assert not [one for one in stage.sinks.told if one.at >= began and milder.is_about(one)], milder
-    kept.alert(alert.name, fault.words, told, over)
+        assert not _heard(stage, milder, began), milder
+        kept.alert(alert.name, alert.silences, fault.words, {}, {})
 
 
-def _heard(stage: Stage, alert: Alert, since: float, *, resolved: bool) -> list[Told]:
+def _heard(stage: Stage, alert: Alert, since: float, *, resolved: bool | None = None) -> list[Told]:
+    """Messages about an alert; `resolved`: those of its begin, or of its end, alone."""
     return [
         one
         for one in list(stage.sinks.told)
-        if one.at >= since and one.channel != "watchdog" and one.resolves == resolved and alert.is_about(one)
+        if one.at >= since and one.channel != "watchdog" and resolved in (None, one.resolves) and alert.is_about(one)
     ]
 
 

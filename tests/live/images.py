@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from obsgen.judging import tools
@@ -16,13 +16,18 @@ from obsgen.judging import tools
 
 @dataclass(frozen=True)
 class Image:
-    """Where its program stands inside, what the judge is called here, what starts without a command, and which folders are its user's."""
+    """Where its programs stand inside, what each judge is called here, what starts without a command, and which folders are its user's."""
 
     programs: dict[str, str]  # path in the image → name of the judge
     entrypoint: tuple[str, ...] = ()
     owned: dict[str, int] = field(
         default_factory=dict
     )  # folder → uid and gid; an engine gives an empty volume there to them
+    version: str = ""  # MAJOR.MINOR of its tag
+
+    def files(self) -> dict[str, Path]:
+        """Path in the image → the program here, of the version that the tag names. Raises LookupError."""
+        return {place: program(judge, self.version) for place, judge in self.programs.items()}
 
 
 IMAGES = {
@@ -58,15 +63,15 @@ class AbsentError(LookupError):
 
 def image(reference: str, without: Container[str] = ()) -> Image:
     """Of `REPOSITORY:TAG`. Raises AbsentError."""
-    repository = reference.partition("@")[0].rpartition(":")[0] or reference
+    repository, _, tag = reference.partition("@")[0].rpartition(":")
     if repository in without or repository not in IMAGES:
         raise AbsentError(f"no program stands for {reference}")
-    return IMAGES[repository]
+    return replace(IMAGES[repository], version=".".join(tag.removeprefix("v").split(".")[:2]))
 
 
-def program(judge: str) -> Path:
-    """The judge's program, a real file: the wrapper script of Redis is taken apart by its own shell."""
-    found = tools.find(judge, "")
+def program(judge: str, version: str = "") -> Path:
+    """The judge's program of a MAJOR.MINOR, a real file: Redis' wrapper script is taken apart by its own shell. Raises LookupError."""
+    found = tools.find(judge, version)
     if found is None:
-        raise LookupError(f"{judge} is not here: make tools")
+        raise LookupError(f"{judge} {version}".strip() + " is not here: make tools")
     return found.path

@@ -27,9 +27,13 @@ class Kept:
     operations: list[Entry] = field(default_factory=list)
     numbers: list[Entry] = field(default_factory=list)
 
-    def alert(self, name: str, fault: str, told: Mapping[str, float], over: Mapping[str, float]) -> None:
-        """An alert came of a fault: seconds from the fault to each channel, and from its mending to each resolve ({}: it has none)."""
-        self.alerts.append({"alert": name, "fault": fault, "told": _seconds(told), "over": _seconds(over)})
+    def alert(self, name: str, severity: str, fault: str, told: Mapping[str, float], over: Mapping[str, float]) -> None:
+        """An alert came of a fault: seconds from the fault to each channel, and from its mending to each resolve ({}: it has none).
+
+        What fired and was held back, as it must be, has told nobody: {} and {}.
+        """
+        seconds = {"told": _seconds(told), "over": _seconds(over)}
+        self.alerts.append({"alert": name, "severity": severity, "fault": fault, **seconds})
 
     def benign(self, operation: str, pages: int) -> None:
         """An operation of every day, and how many messages people got of it."""
@@ -89,12 +93,16 @@ def result(
 
 def _longest(before: Entry, now: Entry) -> Entry:
     """Now's entries, each alert's seconds the longer of both."""
-    known = {(one["alert"], one["fault"]): one for one in before.get("alerts", ())}
+    known = {_named(one): one for one in before.get("alerts", ())}
     for one in now.get("alerts", ()):
-        old = known.get((one["alert"], one["fault"]), {})
+        old = known.get(_named(one), {})
         for kind in ("told", "over"):
             one[kind] = {name: max(value, old.get(kind, {}).get(name, 0)) for name, value in one[kind].items()}
     return now
+
+
+def _named(alert: Entry) -> tuple[str, str, str]:
+    return alert["alert"], alert["severity"], alert["fault"]
 
 
 def write(file: Path, entry: Entry) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from .until import until
 
 BRIDGE = "obsgen0"
 ADDRESS = "10.88.0.1"  # the node: API server, DNS, and everything outside the cluster
@@ -45,10 +46,8 @@ class Node:
             stderr=self.log.open("wb"),
         )  # fmt: skip
         # a SIGHUP that comes before it listens to that ends it
-        end = time.monotonic() + 30
-        while "started" not in self.log.read_text():
-            assert self.dns.poll() is None and time.monotonic() < end, self.state()
-            time.sleep(0.01)
+        until(lambda: "started" in self.log.read_text() or self.dns.poll() is not None, 30, self.state)
+        assert self.dns.poll() is None, self.state()
 
     def state(self) -> str:
         """Whether DNS runs, and what it said last."""

@@ -76,22 +76,31 @@ def sentence(scenario: str) -> str:
 def _alerts(results: Sequence[Entry]) -> str:
     entries = sorted(
         (entry for one in results for entry in one["told"].get("alerts", ())),
-        key=lambda one: (one["alert"], one["fault"]),
+        key=lambda one: (one["alert"], one["severity"], one["fault"]),
     )
     used = [name for name in CHANNELS if any(name in one["told"] for one in entries)]
     return _table(
-        ("alert", "fault", *(f"{CHANNELS[name]}, s" for name in used), "the end, s"),
+        ("alert", "severity", "fault", *(f"{CHANNELS[name]}, s" for name in used), "elsewhere", "the end, s"),
         (
             (
                 f"`{one['alert']}`",
+                one["severity"],
                 one["fault"],
                 *(str(one["told"].get(name, "")) for name in used),
+                _elsewhere(one["told"]),
                 str(max(one["over"].values(), default="")),
             )
             for one in entries
         ),
-        numbers=len(used) + 1,
+        numbers=len(used) + 2,
     )
+
+
+def _elsewhere(told: dict[str, int]) -> str:
+    """What no column of a channel shows: where else it was seen, or that it was held back."""
+    if not told:
+        return "silent: its harsher level is told"
+    return ", ".join(f"{where}: {seconds} s" for where, seconds in told.items() if where not in CHANNELS)
 
 
 def _benign(results: Sequence[Entry]) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,8 +13,10 @@ from kubernetes import client, config  # type: ignore[import-untyped]
 
 from . import images
 from .node import ADDRESS, NAME
+from .until import until
 
 PORT = 6443
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 
 
 class Plane:
@@ -64,9 +65,9 @@ def running(home: Path) -> Iterator[Plane]:
             "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}", f"--token-auth-file={home}/tokens.csv",
         ])  # fmt: skip
-        _await(lambda: (home / "certificates" / "apiserver.crt").exists(), home)
+        until((home / "certificates" / "apiserver.crt").exists, 60, lambda: said(home))
         made = Plane(home)
-        _await(lambda: _ready(made), home)
+        until(lambda: _ready(made), 60, lambda: said(home))
         _start(stack, home, "kube-controller-manager", [
             f"--kubeconfig={home}/kubeconfig", f"--service-account-private-key-file={key}",
             f"--root-ca-file={home}/certificates/apiserver.crt",
@@ -114,8 +115,11 @@ def _ready(plane: Plane) -> bool:
     return False
 
 
-def _await(true, home: Path, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, (home / "kube-apiserver.log").read_text()[-2000:]
-        time.sleep(0.1)
+def said(home: Path) -> str:
+    """What each of the three has said last."""
+    return "\n".join(f"== {log.stem}\n{tail(log)}" for name in PROGRAMS if (log := home / f"{name}.log").exists())
+
+
+def tail(log: Path, characters: int = 1500) -> str:
+    """The end of a file that may be long."""
+    return log.read_text(errors="replace")[-characters:]

@@ -184,11 +184,11 @@ def _script(
         f"printf '%s\\n' {shlex.join(names)} >{root}/etc/resolv.conf",
         f"printf '%s\\n' '127.0.0.1 localhost' '{address} {hostname}' >{root}/etc/hosts",
     ]
-    for target, judge in image.programs.items():
+    for target, program in image.files().items():
         lines += [
             f"mkdir -p {root}{Path(target).parent}",
             f": >{root}{target}",
-            f"mount --bind {q(str(images.program(judge)))} {root}{target}",
+            f"mount --bind {q(str(program))} {root}{target}",
         ]
     if read_only:
         lines.append(f"mount -o remount,ro {root}")
@@ -219,6 +219,6 @@ def _place(root: str, mount: Mount) -> str:
 def _opened(image: images.Image) -> list[str]:
     """Folders that others than root must be able to pass, since the programs lie below them here."""
     places = [images.PYTHON, Path(os.path.realpath(images.PYTHON / "bin" / "python"))]
-    places += [images.program(judge).parent for judge in image.programs.values()]
+    places += [program.parent for program in image.files().values()]
     found = {str(parent) for place in places for parent in place.parents if str(parent) != "/"}
     return sorted(found)

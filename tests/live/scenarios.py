@@ -6,7 +6,6 @@ Parts: `registries` (CI's, its programs come from registries), `all` (what also 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,18 +41,18 @@ def share(path: Path) -> str:
     return next((_SHARES[name] for name in names if name in _SHARES), "2")
 
 
-_OURS = re.compile(r"\bauralink_shared\b|\bstage\.order\(")
-
-
 @dataclass(frozen=True)
 class Scenario:
-    """Where it stands (`module` without .py, below tests/live), and which apps of which profile it boots."""
+    """Where it stands (`module` without .py, below tests/live), and which apps of which profile it boots; `PROFILE/APP`: of another.
+
+    `writers`: services that write with our loggers run beside it, by the fixture.
+    """
 
     module: str
     test: str
     apps: tuple[str, ...]
     profile: str
-    libraries: bool
+    writers: bool
 
     @property
     def part(self) -> str:
@@ -75,12 +74,10 @@ def scenario(item: pytest.Item) -> Scenario:
     if marker is None or not marker.args:
         raise pytest.UsageError(f"{item.nodeid}: which apps does it boot? @pytest.mark.boots(APP, …)")
     path = Path(str(item.path))
-    # by the fixture services that write with our loggers, by an order a service that does, or in the test itself
-    libraries = "writers" in getattr(item, "fixturenames", ()) or bool(_OURS.search(path.read_text()))
     return Scenario(
         module=path.relative_to(HERE).with_suffix("").as_posix(),
         test=item.name,
         apps=tuple(sorted({str(app) for app in marker.args})),
         profile=str(marker.kwargs.get("profile", "live")),
-        libraries=libraries,
+        writers="writers" in getattr(item, "fixturenames", ()),
     )

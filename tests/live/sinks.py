@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import itertools
 import json
 import threading
 import time
@@ -60,7 +61,8 @@ class Sinks:
 
     told: list[Told] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
-    refused: set[str] = field(default_factory=set)  # channels that answer 500 for now
+    refused: dict[str, Iterator[int]] = field(default_factory=dict)
+    """Channel → what it answers instead, in turn; 200: it takes."""
 
     def take(self, channel: str, to: str, body: Any) -> None:
         """One message more."""
@@ -112,7 +114,8 @@ def running(authority: trustme.CA) -> Iterator[Sinks]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             host = (self.headers.get("Host") or "").partition(":")[0]
             channel = {PAGERDUTY: "pagerduty", SLACK: "slack", WATCHDOG: "watchdog"}.get(host, host)
-            status, answer = (500, b"{}") if channel in sinks.refused else _answer(channel, self.path, body)
+            refused = next(sinks.refused.get(channel, _TAKEN))
+            status, answer = _answer(channel, self.path, body) if refused == 200 else (refused, b"{}")
             if status < 300:
                 parsed = json.loads(body)
                 sinks.take(channel, parsed.get("routing_key") or parsed.get("channel") or self.path, parsed)
@@ -130,7 +133,7 @@ def running(authority: trustme.CA) -> Iterator[Sinks]:
 
     class Mailbox:
         async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-            if "mail" in sinks.refused:
+            if next(sinks.refused.get("mail", _TAKEN)) != 200:
                 return "451 later"
             message = email.message_from_bytes(envelope.content, policy=email.policy.default)
             body = message.get_body(("html", "plain"))
@@ -161,8 +164,11 @@ def running(authority: trustme.CA) -> Iterator[Sinks]:
         web.server_close()
 
 
+_TAKEN = itertools.repeat(200)
+
+
 def _answer(channel: str, path: str, body: bytes) -> tuple[int, bytes]:
-    """As the services answer, as far as a sender looks: Events v2 wants its fields, Slack says ok."""
+    """As the services answer, as far as a sender looks: Events v2 wants its fields (an end its `dedup_key`), Slack says ok."""
     try:
         parsed = json.loads(body)
     except ValueError:
@@ -172,6 +178,7 @@ def _answer(channel: str, path: str, body: bytes) -> tuple[int, bytes]:
             path != "/v2/enqueue"
             or not parsed.get("routing_key")
             or parsed.get("event_action") not in ("trigger", "resolve", "acknowledge")
+            or (parsed["event_action"] != "trigger" and not parsed.get("dedup_key"))
         ):
             return 400, b'{"status":"invalid event"}'
         payload = parsed.get("payload") or {}

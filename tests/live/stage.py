@@ -110,12 +110,13 @@ class Stage:
 
     def state(self) -> str:
         """What each Pod that isn't ready has said last, and DNS."""
-        unready = [
-            f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
-            for pod in list(self.kubelet.pods.values())
-            if not pod.ready
-        ]
+        unready = [_said(pod) for pod in list(self.kubelet.pods.values()) if not pod.ready]
         return "\n".join([*unready, self.node.state()])
+
+    def said(self) -> str:
+        """What every server has said last, those that are ready and the control plane too."""
+        pods = [_said(pod) for _, pod in sorted(self.kubelet.pods.items())]
+        return "\n".join([*pods, planes.said(self.plane.home), self.node.state()])
 
     def get(self, app: str, port: int, path: str, **query: str) -> bytes:
         """What the first Pod of an app answers. Raises OSError."""
@@ -135,6 +136,10 @@ class Stage:
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
+
+
+def _said(pod: Pod) -> str:
+    return f"== {pod.namespace}/{pod.name} {pod.states} {pod.problem}\n{pod.log()[-1500:]}"
 
 
 def secrets(tree: Path, values: Mapping[str, str]) -> list[dict[str, Any]]:

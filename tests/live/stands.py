@@ -6,13 +6,14 @@ mount or name (ConfigMaps, their ServiceAccount and what is bound to it), and wh
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,32 @@ def render(profile: str, tree: Path) -> None:
 
 def hashes(one: Scenario) -> dict[str, str]:
     """`rendered` and `harness` of a scenario, as this work tree has them. Raises LookupError for an app that its profile hasn't."""
-    tree = _rendered(one.profile)
-    return {"rendered": digest(tree, files(tree, one.apps)), "harness": digest(ROOT, harness(one, tree))}
+    read = rendered(one, _tree)
+    return {"rendered": digest(_trees(), read), "harness": digest(ROOT, harness(one, read))}
+
+
+def rendered(one: Scenario, tree: Callable[[str], Path]) -> set[Path]:
+    """The rendered files that a scenario stands on, of its profile's tree and of others that it names. Raises LookupError."""
+    found: set[Path] = set()
+    for name in one.apps:
+        profile, _, app = name.rpartition("/")
+        found |= files(tree(profile or one.profile), [app])
+    if _libraries(one, found):  # our own code reads it
+        found |= files(tree(one.profile), ["contract"])
+    return found
 
 
 @functools.cache
-def _rendered(profile: str) -> Path:
+def _tree(profile: str) -> Path:
+    render(profile, _trees() / profile)
+    return _trees() / profile
+
+
+@functools.cache
+def _trees() -> Path:
     folder = tempfile.TemporaryDirectory(prefix="obsgen-stands-")
     _KEPT.append(folder)
-    tree = Path(folder.name) / profile
-    render(profile, tree)
-    return tree
+    return Path(folder.name)
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []  # they go when the program ends
@@ -147,16 +163,16 @@ def _mounted(tree: Path, compose: Path, service: str) -> set[Path]:
     return {compose, *bound}
 
 
-def harness(one: Scenario, tree: Path) -> set[Path]:
-    """What runs a scenario: the shared files of its folder and of those above, its own module and those that it imports from;
-    libs/ where it runs our own code.
+def harness(one: Scenario, read: Iterable[Path]) -> set[Path]:
+    """What runs a scenario that stands on the rendered files `read`: its own module and all that it and its conftest.py import, each
+    with the shared files of its folder, stand-ins of ours too; libs/ where our own code runs.
     """
     module = HERE / f"{one.module}.py"
-    found = _with_imported(module)
-    for folder in (HERE, *([module.parent] if module.parent != HERE else [])):
+    conftests = {folder / "conftest.py" for folder in (HERE, module.parent)}
+    found = imported({module, *(path for path in conftests if path.exists())})
+    for folder in {path.parent for path in found if path.is_relative_to(HERE)}:
         found |= {path for path in folder.iterdir() if path.is_file() and _shared(path)}
-    ours = any(OURS in path.read_text() for path in files(tree, one.apps) if path.suffix == ".yaml")
-    if one.libraries or ours:
+    if _libraries(one, read):
         found |= {
             path
             for folder in ("python/auralink_shared", "lua", "go/logging", "go/internal")
@@ -166,15 +182,48 @@ def harness(one: Scenario, tree: Path) -> set[Path]:
     return found
 
 
-def _with_imported(module: Path) -> set[Path]:
-    """A module of scenarios and those that it takes something from; shared modules are in anyway."""
-    found = {module}
-    for dots, name, alone in _IMPORTED.findall(module.read_text()):
-        found |= _with_imported(module.parents[len(dots) - 1] / f"{(name or alone).replace('.', '/')}.py")
+def _libraries(one: Scenario, read: Iterable[Path]) -> bool:
+    """Whether our own code runs in it: services that write by a fixture or by an order, the test itself, a rendered image of ours."""
+    modules = imported({HERE / f"{one.module}.py"})
+    return (
+        one.writers
+        or any(_OURS.search(path.read_text()) for path in modules)
+        or any(OURS in path.read_text() for path in read if path.suffix == ".yaml")
+    )
+
+
+_OURS = re.compile(r"\bauralink_shared\b|\.order\b")
+
+
+def imported(modules: Iterable[Path]) -> set[Path]:
+    """These modules of the harness and all that they import of it; of the generator only its stand-ins (obsgen.judging.dockerd).
+
+    What else of the generator a scenario asks judges what is booted, and boots nothing.
+    """
+    found: set[Path] = set()
+    left = {*modules}
+    while left:
+        module = left.pop()
+        found.add(module)
+        if module.is_relative_to(HERE):
+            left |= {*_imports(module)} - found
     return found
 
 
-_IMPORTED = re.compile(r"^from (\.+)(?:((?:\w+\.)*test_\w+) import| ?import (test_\w+))", re.MULTILINE)
+@functools.cache
+def _imports(module: Path) -> tuple[Path, ...]:
+    named: set[Path] = set()
+    for one in ast.walk(ast.parse(module.read_text())):
+        if isinstance(one, ast.ImportFrom):
+            words = (one.module or "").split(".") if one.module else []
+            if one.level:
+                folder = module.parents[one.level - 1].joinpath(*words)
+            elif words[:2] == ["obsgen", "judging"]:
+                folder = (ROOT / "generator").joinpath(*words)
+            else:
+                continue
+            named |= {folder.with_suffix(".py"), *(folder / f"{alias.name}.py" for alias in one.names)}
+    return tuple(sorted(path for path in named if path.is_file()))
 
 
 def _shared(path: Path) -> bool:

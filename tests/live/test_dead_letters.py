@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
 
-from auralink_shared.dlq import DeadLetters, Record, RetryPolicy, handle
+from auralink_shared.dlq import DeadLetters, Died, Record, RetryPolicy, handle
+from auralink_shared.dlq.record import rfc3339
 
 from .by_hand import api
 from .faults import Fault, provoke, warning
@@ -18,6 +22,7 @@ from .test_benign import await_calm
 
 AGENTS, ROOMS = "agents:create", "rooms:create"
 GIVEN_UP, FLOOD = 110, 2000  # over the depth that is told and under the volume; over both
+POLICY = RetryPolicy(max_attempts=3)
 
 
 def letters(stage: Stage) -> DeadLetters:
@@ -25,14 +30,50 @@ def letters(stage: Stage) -> DeadLetters:
     return DeadLetters(redis.Redis(host=stage.pods("dlq-redis")[0].address, username="dlq", password="redis-password"))
 
 
-def retried(stage: Stage, queue: str) -> set[int]:
-    """The numbers in what an operator's bulk retry brought back to the consumer."""
+def given_up(dead: DeadLetters) -> set[str]:
+    """The letters of messages at which a consumer has failed as often, and would have waited as long, as its policy says.
+
+    The waits are noted and not waited: together they are over a minute.
+    """
+    attempts, waits = Counter[bytes](), list[float]()
+
+    def fail(payload: bytes) -> None:
+        attempts[payload] += 1
+        raise TimeoutError("the model does not answer")
+
+    messages = [b'{"number": %d}' % number for number in range(GIVEN_UP)]
+    died = [handle(dead, AGENTS, message, fail, policy=POLICY, sleep=waits.append) for message in messages]
+    assert attempts == dict.fromkeys(messages, POLICY.max_attempts)
+    for attempt in range(1, POLICY.max_attempts):
+        backoff = waits[attempt - 1 :: POLICY.max_attempts - 1]
+        longest = POLICY.delay(attempt, max)
+        assert len(backoff) == GIVEN_UP and longest / 2 < max(backoff) <= longest  # of 110 one is in the upper half
+    return {one.id for one in died if one}
+
+
+def retried(stage: Stage, queue: str) -> list[int]:
+    """An operator retries in bulk, and the consumer can do it now: the numbers in the messages that came back to it."""
     job = api(stage, "POST", "/bulk", {"queue": queue, "action": "retry", "filter": {"error": "answer"}, "rate": 500})
     stage.await_(lambda: api(stage, "GET", f"/bulk/{job['id']}")["state"] == "done", 60, "the bulk job does not end")
-    client, handled = letters(stage).client, set()
-    while message := client.lpop(queue):
-        handled.add(json.loads(message)["number"])
+    dead, handled = letters(stage), list[int]()
+
+    def work(payload: bytes) -> None:
+        handled.append(json.loads(payload)["number"])
+
+    while message := dead.client.lpop(queue):
+        assert not isinstance(handle(dead, queue, message, work, policy=POLICY), Died)
     return handled
+
+
+def audited(stage: Stage, queue: str, since: str) -> list[dict[str, Any]]:
+    """All that the API's audit says was done to letters of a queue since then."""
+    found, page, before = list[dict[str, Any]](), 1000, ""
+    while True:
+        entries = api(stage, "GET", f"/audit?queue={queue}&limit={page}{before}")
+        found += [one for one in entries if one["at"] >= since and "letter" in one]
+        if len(entries) < page or entries[-1]["at"] < since:
+            return found
+        before = f"&before={entries[-1]['id']}"
 
 
 def shown(stage: Stage) -> dict[str, int]:
@@ -42,31 +83,30 @@ def shown(stage: Stage) -> dict[str, int]:
 
 
 def circle(stage: Stage) -> Iterator[None]:
-    """The consumer fails, the letters pile up; Redis dies in between; an operator retries, and the consumer takes them."""
-    dead = letters(stage)
-
-    def fail(payload: bytes) -> None:
-        raise TimeoutError("the model does not answer")
-
-    policy = RetryPolicy(max_attempts=2, base=0.001, cap=0.002)
-    for number in range(GIVEN_UP):
-        handle(dead, AGENTS, b'{"number": %d}' % number, fail, policy=policy)
-    for number in range(FLOOD):
-        dead.add(Record(ROOMS, b'{"number": %d}' % number, error="the room does not answer", attempts=3))
+    """The consumer fails, the letters pile up; Redis dies in between; an operator retries, and the consumer can do them."""
+    dead, since = letters(stage), rfc3339(time.time())
+    ids = {
+        AGENTS: given_up(dead),
+        ROOMS: {
+            dead.add(Record(ROOMS, b'{"number": %d}' % number, error="the room does not answer", attempts=3))
+            for number in range(FLOOD)
+        },
+    }
     yield
     stage.await_(lambda: shown(stage) == {AGENTS: GIVEN_UP, ROOMS: FLOOD}, 30, "Prometheus does not show the depth")
+    listed = api(stage, "GET", f"?queue={AGENTS}&limit=500")
+    assert {one["id"]: one["attempts"] for one in listed} == dict.fromkeys(ids[AGENTS], POLICY.max_attempts)
 
     with stage.killed(stage.pods("dlq-redis")[0]):
         pass
     stage.await_ready("dlq-redis")
     stage.await_(lambda: api(stage, "GET", "/queues"), 30, "the API does not find Redis again")
-    assert retried(stage, AGENTS) == set(range(GIVEN_UP))
-    assert retried(stage, ROOMS) == set(range(FLOOD))
-    for queue in (AGENTS, ROOMS):
+    assert sorted(retried(stage, AGENTS)) == list(range(GIVEN_UP))
+    assert sorted(retried(stage, ROOMS)) == list(range(FLOOD))
+    for queue, those in ids.items():
         assert letters(stage).stats(queue).depth == 0
-    audit = [one for one in api(stage, "GET", f"/audit?queue={AGENTS}&limit=500") if one["what"] == "retry"]
-    assert {one["by"] for one in audit} == {"nina"}
-    assert len({one["id"] for one in audit}) >= GIVEN_UP
+        done = Counter((one["letter"], one["what"], one["by"], one["result"]) for one in audited(stage, queue, since))
+        assert done == Counter((id, "retry", "nina", "ok") for id in those)
 
 
 CIRCLE = Fault(
@@ -84,6 +124,8 @@ CIRCLE = Fault(
 def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: Stage, kept: Kept) -> None:
     await_calm(stage)
     provoke(stage, kept, [CIRCLE])
+    how = f"given up after {POLICY.max_attempts} attempts, Redis killed, retried through the API, done by the consumer, each in the audit"
+    kept.number("dead letters lost or doubled on their way round", 0, f"of {GIVEN_UP + FLOOD}", how)
 
 
 @pytest.mark.boots("prometheus", "alertmanager")
@@ -93,6 +135,5 @@ def test_the_heartbeat_leaves_the_cluster(stage: Stage, kept: Kept) -> None:
 
     before = len(beats())
     stage.sinks.await_(lambda: len(beats()) >= before + 2, 60, "no heartbeat")
-    kept.alert(
-        "Watchdog", "none: it always fires, and its silence is the fault", {"watchdog": beats()[-1] - beats()[-2]}, {}
-    )
+    words = "none: it always fires, and its silence is the fault"
+    kept.alert("Watchdog", "none", words, {"watchdog": beats()[-1] - beats()[-2]}, {})

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from obsgen import promql, upstream
+from obsgen import promql
 from obsgen.checks.questions import made
 
-from . import exported
 from .life import happen, silence
 from .questions import Question, Servers, selectors
 from .stage import Stage
@@ -103,37 +102,16 @@ def test_loki_evaluates_every_rule(logged: Stage) -> None:
 # What the servers export
 
 
-def known(stage: Stage, record: bool, *apps: str) -> None:
-    """The metrics of these apps are those of upstream/, with their types and labels; `record` writes them there first."""
-    targets = servers(stage).get("prometheus", "/targets", state="active")["activeTargets"]
-    for app in apps:
-        folder, prefixes = exported.SERVERS[app]
-        seen: dict[str, exported.Row] = {}
-        for address in (one["scrapeUrl"] for one in targets if one["labels"].get("app") == app):
-            seen |= exported.of_target(address, prefixes)
-        assert seen, f"{app} is no target"
-        if record:
-            exported.record(folder, seen, exported.program(folder))
-            upstream.metrics.cache_clear()
-            upstream._file.cache_clear()
-        assert exported.strange(folder, seen) == []
-
-
 @METRICS
-def test_what_the_servers_export_is_what_the_checks_know(stage: Stage, pytestconfig: pytest.Config) -> None:
+def test_what_the_servers_export_is_what_the_checks_know(stage: Stage, exports: Callable[..., set[str]]) -> None:
     happen(stage)
-    known(
-        stage,
-        pytestconfig.getoption("--record"),
-        "prometheus",
-        "alertmanager",
-        "redis-exporter",
-        "dlq-api",
-        "ai-core-service",
-    )
+    apps = {"prometheus", "alertmanager", "redis-exporter", "dlq-api", "ai-core-service"}
+    assert exports(*apps) == apps
 
 
 @LOGS
-def test_what_loki_and_its_agent_export_is_what_the_checks_know(logged: Stage, pytestconfig: pytest.Config) -> None:
+def test_what_loki_and_its_agent_export_is_what_the_checks_know(
+    logged: Stage, exports: Callable[..., set[str]]
+) -> None:
     happen(logged)
-    known(logged, pytestconfig.getoption("--record"), "loki", "promtail")
+    assert exports("loki", "promtail") == {"loki", "promtail"}

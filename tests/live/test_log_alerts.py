@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import signal
 import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from .lines import flush
 from .stage import Stage
 from .test_alerts import again_and_again, edited, number, scale
 
+EXPORTERS = "loki", "promtail"
 LOGS = ("loki", "promtail", "prometheus", "alertmanager")
 DAY = 86400.0
 OLD = "LogAgentDroppingLogs", "LokiDiscardingLogs"
@@ -121,7 +123,9 @@ def retention_changed(stage: Stage) -> Iterator[float]:
 
 
 @pytest.mark.boots(*LOGS)
-def test_alerts_on_old_lines_on_loki_gone_and_on_another_retention_than_declared(stage: Stage, kept: Kept) -> None:
+def test_alerts_on_old_lines_on_loki_gone_and_on_another_retention_than_declared(
+    stage: Stage, kept: Kept, exports: Callable[..., set[str]]
+) -> None:
     provoke(
         stage,
         kept,
@@ -130,6 +134,7 @@ def test_alerts_on_old_lines_on_loki_gone_and_on_another_retention_than_declared
             Fault("Loki scaled to 0, 4 MB of lines meanwhile", loki_gone, (critical("LokiDown"), warning("LogAgentBacklog"))),
             Fault("`retention_period` edited by hand, Loki restarted", retention_changed, (critical("LokiRetentionDrift"),)),
         ],
+        looks=functools.partial(exports, *EXPORTERS),
         besides=("LogIngestLagHigh",),  # rightly, where few lines were on time in the minutes before: those of the outage come late
     )  # fmt: skip
 
@@ -214,7 +219,9 @@ def slow_searches(stage: Stage) -> Iterator[None]:
 
 
 @pytest.mark.boots(*LOGS, "dlq-redis")
-def test_alerts_on_what_is_logged_and_on_what_loki_is_sent_and_asked(stage: Stage, kept: Kept) -> None:
+def test_alerts_on_what_is_logged_and_on_what_loki_is_sent_and_asked(
+    stage: Stage, kept: Kept, exports: Callable[..., set[str]]
+) -> None:
     provoke(
         stage,
         kept,
@@ -237,6 +244,7 @@ def test_alerts_on_what_is_logged_and_on_what_loki_is_sent_and_asked(stage: Stag
         [Fault("850 streams more, of 1,000 allowed", many_streams, (warning("LokiStreamsNearLimit"),))],
         [Fault("a sender whose clock is half an hour behind", late_lines, (warning("LogIngestLagHigh"),))],
         [Fault("searches with a costly expression", slow_searches, (warning("LogSearchSlow"),))],
+        looks=functools.partial(exports, *EXPORTERS),
     )  # fmt: skip
 
 
@@ -332,7 +340,9 @@ def agent_gone(stage: Stage) -> Iterator[None]:
 
 
 @pytest.mark.boots(*LOGS)
-def test_alerts_on_the_agent_and_on_lokis_rules_and_volume(stage: Stage, kept: Kept) -> None:
+def test_alerts_on_the_agent_and_on_lokis_rules_and_volume(
+    stage: Stage, kept: Kept, exports: Callable[..., set[str]]
+) -> None:
     provoke(
         stage,
         kept,
@@ -361,4 +371,5 @@ def test_alerts_on_the_agent_and_on_lokis_rules_and_volume(stage: Stage, kept: K
                 **RULER,
             ),
         ],
+        looks=functools.partial(exports, *EXPORTERS),
     )  # fmt: skip

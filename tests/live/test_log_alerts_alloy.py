@@ -1,8 +1,10 @@
-"""Alerts whose queries name the agent's metrics, once more with Alloy: it has others."""
+"""What people are told of the agent, once more with Alloy: alerts whose queries name its metrics, and its restart, of which nobody is."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import pytest
 
@@ -10,15 +12,30 @@ from .faults import Fault, critical, provoke, warning
 from .kept import Kept
 from .shipping import Agent
 from .stage import Stage
+from .test_benign import await_beats, await_calm, nobody_was_told
+from .test_benign_logs import BEATS, await_replaced
 from .test_log_alerts import OLD, agent_gone, agent_without_rights, loki_gone, many_lines, many_old_lines
 
 ALLOY = pytest.param(
     "alloy", marks=pytest.mark.boots("loki", "alloy", "prometheus", "alertmanager", profile="live-alloy")
 )
+with_alloy = pytest.mark.parametrize("agent", [ALLOY], indirect=True)
 
 
-@pytest.mark.parametrize("agent", [ALLOY], indirect=True)
-def test_alerts_on_the_agent_and_on_what_it_ships(stage: Stage, agent: Agent, kept: Kept) -> None:
+@with_alloy
+def test_a_restart_of_alloy_pages_nobody(stage: Stage, agent: Agent, kept: Kept) -> None:
+    since = await_calm(stage)
+    known = {pod.uid for pod in stage.pods(agent.app)}
+    stage.plane.kubectl("rollout", "restart", "-n", "auralink-agents", "daemonset/alloy")
+    await_replaced(stage, agent.app, known)
+    await_beats(stage, BEATS)
+    nobody_was_told(stage, kept, since, "kubectl rollout restart daemonset/alloy")
+
+
+@with_alloy
+def test_alerts_on_the_agent_and_on_what_it_ships(
+    stage: Stage, agent: Agent, kept: Kept, exports: Callable[..., set[str]]
+) -> None:
     provoke(
         dataclasses.replace(stage, tree=agent.tree),
         kept,
@@ -38,5 +55,6 @@ def test_alerts_on_the_agent_and_on_what_it_ships(stage: Stage, agent: Agent, ke
             Fault("Alloy's RoleBinding deleted, Alloy restarted", agent_without_rights, (critical("LogAgentNoTargets"),)),
             Fault("no node fits Alloy's DaemonSet", agent_gone, (warning("LogAgentDown"),)),
         ],
+        looks=functools.partial(exports, "loki", agent.app),
         besides=("LogIngestLagHigh",),  # the lines of an outage come late
     )  # fmt: skip

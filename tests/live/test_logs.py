@@ -15,10 +15,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import jsonschema
+import msgspec
 import pytest
 
 from obsgen import agent as agents
-from obsgen.model import Declaration
+from obsgen import model
 from obsgen.road import load
 
 from . import stands
@@ -34,13 +35,19 @@ LOGGERS = (("ai-core-service", "logger"), ("ai-core-service", "stdlib"), (GO, "l
 
 WITH_PROMTAIL = pytest.param("promtail", marks=pytest.mark.boots("loki", "promtail"))
 WITH_ALLOY = pytest.param("alloy", marks=pytest.mark.boots("loki", "alloy", profile="live-alloy"))
+WITH_ALLOY_ASKED = pytest.param(
+    "alloy",
+    marks=pytest.mark.boots(
+        "loki", "alloy", "prometheus", "alertmanager", "dashboards", "runbooks", profile="live-alloy"
+    ),
+)
 with_each_agent = pytest.mark.parametrize("agent", [WITH_PROMTAIL, WITH_ALLOY], indirect=True)
 with_promtail = pytest.mark.parametrize("agent", [WITH_PROMTAIL], indirect=True)
 with_alloy = pytest.mark.parametrize("agent", [WITH_ALLOY], indirect=True)
 
 
 @functools.cache
-def declared() -> Declaration:
+def declared() -> model.Declaration:
     """What profile live declares."""
     return load(stands.CONFIG, "live").declaration
 
@@ -152,6 +159,9 @@ def test_a_line_that_the_runtime_splits_is_whole_again_and_one_over_the_limit_is
 def test_20000_lines_of_traces_of_their_own_make_as_many_streams_as_estimated(
     stage: Stage, agent: Agent, kept: Kept
 ) -> None:
+    """Of the services exactly as many, since each writes in each level, and in one more than are declared. Of our own servers at most as
+    many: the estimate has every container that may stand in a rendered tree, and dlq-api in every level.
+    """
     since, mark, written = time.time(), uuid.uuid4().hex, 0
     few = dict.fromkeys(("TRACE", "DEBUG", "WARN"), 100) | dict.fromkeys(("ERROR", "FATAL"), 2)
     for app, whole in (("ai-core-service", 7000), ("dashboard-service", 6000), (GO, 7000)):
@@ -170,13 +180,14 @@ def test_20000_lines_of_traces_of_their_own_make_as_many_streams_as_estimated(
     made = streams(stage, '{namespace="auralink", app=~".+-service"}', since - 3600)
     own = streams(stage, '{namespace="auralink", app!~".+-service|quiet-for-days"}', since - 3600)
     assert {frozenset(labels) for labels in made + own} == {frozenset(agents.stream_labels(declared()))}
-    services = len(declared().services)
-    levels = len(declared().logging.levels) + 1
-    assert len(made) == services * levels
-    assert len(made) + len(own) <= agents.streams(declared())
-    kept.number(
-        "streams of 20,000 lines with a trace each", len(made), "streams", f"{services} services, {levels} levels each"
-    )
+    estimated = agents.streams(declared())
+    of_ours = agents.streams(msgspec.structs.replace(declared(), services={}))
+    assert len(made) == estimated - of_ours
+    assert len(own) <= of_ours
+    how = f"of the {len(declared().services)} services, with {agent.app}; the estimate: {estimated - of_ours}"
+    kept.number("streams of 20,000 lines with a trace each", len(made), "streams", how)
+    how = f"with {agent.app}; the estimate: {of_ours} at most, were all of them here and dlq-api wrote in every level"
+    kept.number("streams of our own servers", len(own), "streams", how)
 
 
 # Nothing is lost, nothing is twice
@@ -243,7 +254,7 @@ def test_a_move_to_alloy_on_a_live_node_loses_no_line_and_sends_none_twice(
     kept.number("lines lost or sent twice by a move to Alloy", 0, "lines", f"of {fate.written} written meanwhile")
 
 
-@with_alloy
+@pytest.mark.parametrize("agent", [WITH_ALLOY_ASKED], indirect=True)
 def test_with_alloy_every_question_about_logs_finds_what_happened_too(
     stage: Stage, agent: Agent, pytestconfig: pytest.Config
 ) -> None:
@@ -254,6 +265,7 @@ def test_with_alloy_every_question_about_logs_finds_what_happened_too(
 @with_each_agent
 def test_a_line_is_found_within_the_objective(stage: Stage, agent: Agent, kept: Kept) -> None:
     since, mark, seen = time.time(), uuid.uuid4().hex, dict[int, float]()
+    objective = str(declared().objectives["log_latency"].max)
     writing = threading.Thread(
         target=stage.order, args=("ai-core-service", "log"),
         kwargs={"level": "INFO", "message": f"{mark} {{n}}", "count": 40, "rate": 8},
@@ -265,12 +277,12 @@ def test_a_line_is_found_within_the_objective(stage: Stage, agent: Agent, kept: 
             seen.setdefault(line.at, time.time() - line.at / 1e9)
         writing.join(0.05)
     delays = sorted(seen.values())
-    assert len(delays) == 40 and delays[-1] <= 5, delays
+    assert len(delays) == 40 and delays[-1] <= model.seconds(objective), delays
     kept.number(
         f"from a line to a query that finds it, with {agent.app}",
         round(delays[-1], 1),
         "s",
-        "the slowest of 40, 8 a second",
+        f"the slowest of 40, 8 a second; the objective: {objective}",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,9 @@ NOTHING = {
 """What a question or a selector says → why nothing is found, and that is right. Scenarios of alerts make most of it happen."""
 
 
-def excused(text: str) -> bool:
+def excused(text: str, excuses: Iterable[str] = NOTHING) -> bool:
     """Whether it may find nothing."""
-    return any(word in text for word in NOTHING)
+    return any(word in text for word in excuses)
 
 
 def servers(stage: Stage) -> Servers:
@@ -70,9 +70,13 @@ def servers(stage: Stage) -> Servers:
 
 
 def scrape_interval(tree: Path) -> int:
-    """What Grafana's data source says of Prometheus, in seconds."""
-    (said,) = re.findall(r"timeInterval: (\d+)s", (tree / "dashboards" / "grafana.yaml").read_text())
+    """What Grafana's data source says of Prometheus, in seconds; it stands with the dashboards, on one machine beside them."""
+    files = (tree / "dashboards/grafana.yaml", tree / "grafana/provisioning/datasources/datasources.yaml")
+    (said,) = (found for file in files if file.exists() for found in _INTERVAL.findall(file.read_text()))
     return int(said)
+
+
+_INTERVAL = re.compile(r"timeInterval: (\d+)s")
 
 
 def read_by(text: str, recorded: Mapping[str, str]) -> set[str]:
@@ -99,21 +103,32 @@ def asked(tree: Path, *, logs: bool) -> Iterator[Question]:
 
 
 def answered(stage: Stage, tree: Path, *, logs: bool) -> int:
-    """How many questions of a tree were asked; all are answered, and those that must have found something."""
-    questions = list(asked(tree, logs=logs))
-    asks = servers(stage)
-    left = [one for one in questions if not one.condition and not excused(one.text)]
+    """How many questions of a tree were asked of a cluster; all are answered, and those that must have found something."""
+    return answers(servers(stage), list(asked(tree, logs=logs)), lambda: happen(stage), stage.await_)
+
+
+def answers(
+    asks: Servers,
+    questions: Sequence[Question],
+    happens: Callable[[], None],
+    await_: Callable[[Callable[[], bool], float, str], Any],
+    excuses: Iterable[str] = NOTHING,
+) -> int:
+    """How many questions were asked: all are answered, and those that must have found something, awaited with `await_` as a Stage's
+    while again and again something `happens`.
+    """
+    left = [one for one in questions if not one.condition and not excused(one.text, excuses)]
     for one in questions:
         asks.ask(one)
 
     def none_left() -> bool:
         nonlocal left
-        happen(stage)
+        happens()
         left = [one for one in left if not asks.ask(one)]
         return not left
 
     try:
-        stage.await_(none_left, 90, "questions find nothing")
+        await_(none_left, 90, "questions find nothing")
     except AssertionError:
         raise AssertionError("\n".join(f"{one.where} finds nothing: {one.text}" for one in left)) from None
     return len(questions)
@@ -138,10 +153,10 @@ def test_every_question_about_logs_finds_what_happened(logged: Stage, kept: Kept
 # What is chosen
 
 
-def choose(stage: Stage, of: str) -> int:
+def choose(asks: Servers, tree: Path, of: str) -> int:
     """Each variable of each dashboard set to one value, then to two; answers hold nothing else. How many questions that was."""
-    asks, scrape, number = servers(stage), scrape_interval(stage.tree), 0
-    for uid, board in boards(stage.tree).items():
+    scrape, number = scrape_interval(tree), 0
+    for uid, board in boards(tree).items():
         for name, offered in asks.choices(board).items():
             assert offered, f"{uid}: {name} offers nothing"
             for values in [*([one] for one in offered), *([offered[:2]] if len(offered) > 1 else [])]:
@@ -160,33 +175,34 @@ def choose(stage: Stage, of: str) -> int:
 @METRICS
 def test_a_choice_in_a_dashboard_leaves_other_metrics_out(stage: Stage) -> None:
     happen(stage)
-    assert choose(stage, "prometheus") > 100
+    assert choose(servers(stage), stage.tree, "prometheus") > 100
 
 
 @LOGS
 def test_a_choice_in_a_dashboard_leaves_other_lines_out(logged: Stage) -> None:
     happen(logged)
-    assert choose(logged, "loki") > 100
+    assert choose(servers(logged), logged.tree, "loki") > 100
 
 
-def own_range(stage: Stage, of: str) -> None:
+def own_range(asks: Servers, tree: Path, of: str) -> None:
     """Each dashboard is answered for the time range with which it opens, and for a day."""
-    for uid, board in boards(stage.tree).items():
+    scrape = scrape_interval(tree)
+    for uid, board in boards(tree).items():
         number, unit = re.fullmatch(r"now-(\d+)([hd])", board.get("time", {}).get("from", "now-6h")).groups()
         for seconds in (int(number) * {"h": 3600, "d": 86400}[unit], 86400):
-            for question in of_board(uid, board, seconds, {}, scrape_interval(stage.tree)):
+            for question in of_board(uid, board, seconds, {}, scrape):
                 if question.of == of:
-                    servers(stage).ask(question)
+                    asks.ask(question)
 
 
 @METRICS
 def test_metrics_are_found_for_the_time_range_with_which_a_dashboard_opens(stage: Stage) -> None:
-    own_range(stage, "prometheus")
+    own_range(servers(stage), stage.tree, "prometheus")
 
 
 @LOGS
 def test_lines_are_found_for_the_time_range_with_which_a_dashboard_opens(logged: Stage) -> None:
-    own_range(logged, "loki")
+    own_range(servers(logged), logged.tree, "loki")
 
 
 # The plan's five queries

@@ -40,7 +40,7 @@ def test_an_alertmanager_that_prometheus_does_not_find_is_seen_on_its_page(stage
     stage.await_(lambda: not {*lost} & firing(stage), 60, "Prometheus does not find Alertmanager again")
     for name, told in seen.items():
         over = {PAGE_ALERTS: time.monotonic() - mended}
-        kept.alert(name, "Alertmanager's Pod loses the labels that Prometheus finds it by", told, over)
+        kept.alert(name, "critical", "Alertmanager's Pod loses the labels that Prometheus finds it by", told, over)
     told = [title(one) for one in stage.sinks.told if one.at >= began and one.channel != "watchdog"]
     assert not [line for line in told if any(name in line for name in lost)], "nobody could be told"
 
@@ -90,7 +90,7 @@ def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: St
     beats = [one.at for one in stage.sinks.told if one.channel == "watchdog"]
     silences = [(later - sooner, later) for sooner, later in itertools.pairwise(beats) if later > began]
     longest = max(gap for gap, _ in silences)
-    kept.alert("Watchdog", fault.words, {"the switch hears nothing for": longest}, {})
+    kept.alert("Watchdog", "none", fault.words, {"the switch hears nothing for": longest}, {})
 
 
 @pytest.mark.boots("prometheus", "alertmanager")
@@ -122,4 +122,4 @@ def test_an_alert_of_a_severity_that_nobody_declared_is_told_as_unrouted(stage: 
     stage.sinks.await_(lambda: bool(heard("RESOLVED")), OVER, "nobody sees that it is over")
     (told,), (over,) = heard("FIRING"), heard("RESOLVED")
     fault = "an alert of severity `urgent` is posted to Alertmanager, and told as UNROUTED"
-    kept.alert("of an undeclared severity", fault, {"slack": told.at - began}, {"slack": over.at - ended})
+    kept.alert("of an undeclared severity", "urgent", fault, {"slack": told.at - began}, {"slack": over.at - ended})

@@ -31,6 +31,10 @@ from .project import Project
 _SECRET = re.compile(r"^\| `secrets/([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
 
 
+def _said(one: Container) -> str:
+    return f"== {one.name} {one.state} {one.health}\n{one.last()}"
+
+
 class Engine:
     """What a scenario speaks of: containers by the names of their services, and what people were told."""
 
@@ -119,10 +123,14 @@ class Engine:
     def state(self) -> str:
         """What each container has said last that is not well."""
         return "\n".join(
-            f"== {one.name} {one.state} {one.health}\n{one.last()}"
+            _said(one)
             for one in self.containers.values()
             if one.health not in ("healthy", "none") or one.exit or one.starts > one.ordered
         )
+
+    def said(self) -> str:
+        """What every container has said last."""
+        return "\n".join(map(_said, self.containers.values()))
 
     def get(self, port: int, path: str, **query: str) -> bytes:
         """What a published port answers. Raises OSError."""

@@ -19,6 +19,7 @@ import pytest
 from obsgen.judging.alloyrun import beside
 from obsgen.road import load
 
+from .. import exported
 from ..kept import Kept
 from ..stands import CONFIG
 from .container import Container
@@ -29,6 +30,7 @@ DECLARATION = load(CONFIG, "compose").declaration
 TALKERS = ("dashboard-service", "ai-core-service")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 HOW = "what Docker's stand-in told against what Loki answers"
+PORTS = {"loki": 3100, "alloy": 12345, "promtail": 3101}
 LONG = "x" * 40_000  # characters, which Docker tells in three frames
 Line = tuple[int, str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]]  # nanoseconds, line, labels, metadata
 
@@ -131,6 +133,15 @@ def test_lines_land_once_with_the_declared_labels_through_either_agent(machine: 
     if agent == "promtail":
         what = "lines lost or twice where Promtail takes over from Alloy on one machine, without its positions"
         kept.number(what, 0, f"of {written(machine)}", HOW)
+
+
+def test_what_loki_and_an_agent_of_docker_export_is_what_the_checks_know(
+    machine: Engine, agent: str, pytestconfig: pytest.Config
+) -> None:
+    for name in ("loki", agent):
+        server, prefixes = exported.SERVERS[name]
+        seen = exported.of_target(f"http://{machine.containers[name].address}:{PORTS[name]}/metrics", prefixes)
+        assert seen and exported.checked(server, seen, keep=pytestconfig.getoption("--record")) == []
 
 
 def test_restarts_of_agent_loki_and_service_lose_no_line_and_ship_none_twice(

@@ -101,7 +101,7 @@ def test_a_dead_letter_goes_round_by_the_command_line_of_the_runbooks(machine: E
     )
     assert machine.sinks.channels("DLQDepthHigh", began) == AI
     over = {one.channel: one.at - mended for one in machine.sinks.about("DLQDepthHigh", mended) if one.resolves}
-    kept.alert("DLQDepthHigh", "150 dead letters of one queue, on one machine", told, over)
+    kept.alert("DLQDepthHigh", "warning", "150 dead letters of one queue, on one machine", told, over)
 
 
 @pytest.mark.boots(*LOGS, *ALERTING, profile="compose")

@@ -10,7 +10,6 @@ import contextlib
 import re
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import trustme
 
 from .. import images
 from ..stage import Neighbour
+from ..until import until
 
 ADDRESS = "10.88.0.2"
 BUCKET, REGION = "auralink-logs", "us-east-1"
@@ -43,20 +43,18 @@ def serving(home: Path, authority: trustme.CA) -> Iterator[Path]:
     with (home / "versitygw.log").open("wb") as log:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        _await(server, home)
+        until(lambda: _answers() or server.poll() is not None, 30, (home / "versitygw.log").read_text)
+        assert server.poll() is None, (home / "versitygw.log").read_text()
         yield folder
     finally:
         server.kill()
         server.wait()
 
 
-def _await(server: subprocess.Popen[bytes], home: Path, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection((ADDRESS, 443), 1):
-            return
-        assert server.poll() is None and time.monotonic() < end, (home / "versitygw.log").read_text()
-        time.sleep(0.1)
+def _answers() -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((ADDRESS, 443), 1):
+        return True
+    return False
 
 
 NEIGHBOUR = Neighbour(ADDRESS, NAMES, serving)

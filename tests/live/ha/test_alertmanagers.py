@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 import urllib.request
@@ -156,7 +157,7 @@ def known(stage: Stage, pods: list[Pod]) -> None:
     )
 
 
-@pytest.mark.boots(*APPS, profile="ha")
+@pytest.mark.boots(*APPS, "ha-parts/dlq-redis", profile="ha")
 def test_three_alertmanagers_tell_each_channel_once(stage: Stage, kept: Kept) -> None:
     pods = at_rest(stage)
     with fault(stage) as began:
@@ -165,12 +166,12 @@ def test_three_alertmanagers_tell_each_channel_once(stage: Stage, kept: Kept) ->
         turn(stage, pods[-1])
     ended = end_is_told(stage, pods, began)
     kept.alert(
-        ALERT, "append-only file switched off on the nodes of the Redis Cluster; three Alertmanagers",
+        ALERT, "critical", "append-only file switched off on the nodes of the Redis Cluster; three Alertmanagers",
         seconds(stage, began), seconds(stage, ended, over=True),
     )  # fmt: skip
 
 
-@pytest.mark.boots(*APPS, profile="ha")
+@pytest.mark.boots(*APPS, "ha-parts/dlq-redis", profile="ha")
 def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(stage: Stage, kept: Kept) -> None:
     pods = at_rest(stage)
     with fault(stage) as began:
@@ -185,18 +186,18 @@ def test_an_alertmanager_that_is_killed_before_its_turn_is_stood_in_for_once(sta
         )  # tests/test_alertmanager_turns.py: else the end may be told twice, by two that are out of step
     ended = end_is_told(stage, pods, began)
     kept.alert(
-        ALERT, "the same, and the Alertmanager whose turn it is killed while the group waits",
+        ALERT, "critical", "the same, and the Alertmanager whose turn it is killed while the group waits",
         seconds(stage, began), seconds(stage, ended, over=True),
     )  # fmt: skip
 
 
-@pytest.mark.boots(*APPS, profile="ha")
+@pytest.mark.boots(*APPS, "ha-parts/dlq-redis", profile="ha")
 def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_the_other_only(
     stage: Stage, kept: Kept
 ) -> None:
     pods = at_rest(stage)
     beats(stage, 1)  # until the next one nothing but our alert is gossiped
-    stage.sinks.refused.add("mail")
+    stage.sinks.refused["mail"] = itertools.repeat(451)
     try:
         with fault(stage) as began:
             known(stage, pods)
@@ -218,12 +219,12 @@ def test_an_alertmanager_that_is_killed_between_two_channels_is_stood_in_for_in_
     finally:
         stage.sinks.refused.clear()
     kept.alert(
-        ALERT, "the same, while the mail server refuses; killed after it had told the other channels, then mail is taken again",
+        ALERT, "critical", "the same, while the mail server refuses; killed after it had told the other channels, then mail is taken again",
         seconds(stage, began), seconds(stage, ended, over=True),
     )  # fmt: skip
 
 
-@pytest.mark.boots(*APPS, profile="ha")
+@pytest.mark.boots(*APPS, "ha-parts/dlq-redis", profile="ha")
 def test_a_changed_configuration_is_loaded_by_all_three_and_pages_nobody(stage: Stage, kept: Kept) -> None:
     pods, began = three(stage), time.monotonic()
     stage.await_(

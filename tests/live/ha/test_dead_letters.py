@@ -47,7 +47,7 @@ def waiting(stage: Stage, queue: str) -> float | None:
     return number(stage, key)
 
 
-@pytest.mark.boots("dlq-api", "redis-exporter", "prometheus", profile="ha")
+@pytest.mark.boots("dlq-api", "redis-exporter", "prometheus", "ha-parts/dlq-redis", profile="ha")
 def test_dead_letters_of_a_cluster_are_added_listed_and_retried_by_the_library_and_the_api(
     stage: Stage, kept: Kept
 ) -> None:
@@ -85,7 +85,7 @@ def test_dead_letters_of_a_cluster_are_added_listed_and_retried_by_the_library_a
     kept.number("dead letters through a Redis Cluster, each once", EACH * len(QUEUES), "letters", how)
 
 
-@pytest.mark.boots("dlq-api", "redis-exporter", profile="ha")
+@pytest.mark.boots("dlq-api", "redis-exporter", "ha-parts/dlq-redis", profile="ha")
 def test_letters_outlive_each_node_of_the_cluster(stage: Stage) -> None:
     stage.await_ready("dlq-api")
     dead = letters(stage)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from ..by_hand import edited
-from ..faults import Fault, provoke, warning
+from ..by_hand import edited, scale
+from ..faults import Fault, provoke, title, warning
 from ..kept import Kept
 from ..stage import Stage
-from .test_alertmanagers import three
+from .test_alertmanagers import at_rest, beats, three
+from .test_benign import APPS, SERVICES
 
 WAIT = {"told": 400.0, "over": 400.0}
 """Seconds: each `for` of profile ha is longer than a restart, and the sidecar looks every 3 minutes at the latest."""
+BEAT = 60  # seconds: routing.heartbeat of profile ha
+LAST = 360.0
+"""Seconds: for four times --rules.alert.resend-delay, a minute, Alertmanager keeps the last Watchdog that it was sent, and tells of it."""
 
 
 def an_alertmanager_gone(stage: Stage) -> Iterator[None]:
@@ -53,3 +58,30 @@ def test_replicas_that_are_gone_for_long_or_differ_are_told(stage: Stage, kept: 
     )
     provoke(stage, kept, [differ])
     provoke(stage, kept, *([fault] for fault in faults))
+
+
+def last_beat(stage: Stage) -> float:
+    """When the switch outside last heard something (monotonic seconds)."""
+    return max(one.at for one in stage.sinks.told if one.channel == "watchdog")
+
+
+@pytest.mark.boots("alertmanager", "prometheus", profile="ha")
+def test_a_prometheus_that_is_gone_makes_the_switch_outside_call(stage: Stage, kept: Kept) -> None:
+    for one in (*APPS, *SERVICES):
+        stage.await_ready(one, 180)
+    at_rest(stage)
+    beats(stage, 1)
+    began = time.monotonic()
+    scale(stage, "statefulset/prometheus", 0)
+    try:
+        stage.await_(
+            lambda: time.monotonic() - last_beat(stage) > 3 * BEAT, LAST + 3 * BEAT, "the switch goes on to hear"
+        )
+        heard = last_beat(stage) - began
+        assert heard <= LAST
+    finally:
+        scale(stage, "statefulset/prometheus", 1)
+    beats(stage, 2)
+    told = [title(one) for one in stage.sinks.told if one.at >= began and one.channel != "watchdog"]
+    assert told == []
+    kept.alert("Watchdog", "none", "Prometheus scaled to 0", {"the switch hears nothing after": heard}, {})

@@ -115,9 +115,8 @@ def test_the_alerts_of_a_ruler_that_is_killed_go_on_at_another(stage: Stage, kep
 
         stage.sinks.await_(lambda: told().keys() == {"mail", "slack"}, 180, "nobody is told")
     three(stage)
-    kept.alert(
-        "CircuitBreakerOpened", "a line of an open circuit breaker, the ruler that had the rule killed", told(), {}
-    )
+    fault = "a line of an open circuit breaker, the ruler that had the rule killed"
+    kept.alert("CircuitBreakerOpened", "warning", fault, told(), {})
     kept.number(
         "until another Loki evaluates the rules of one that was killed", round(taken), "s", "SIGKILL; its metrics"
     )

@@ -91,4 +91,5 @@ def test_a_log_alert_goes_through_ruler_and_query_frontend(stage: Stage, kept: K
         return {one.channel: one.at - began for one in about if not one.resolves}
 
     stage.sinks.await_(lambda: told().keys() == {"mail", "slack"}, 180, "nobody is told")
-    kept.alert("CircuitBreakerOpened", "a line of an open circuit breaker; ruler and query-frontend apart", told(), {})
+    fault = "a line of an open circuit breaker; ruler and query-frontend apart"
+    kept.alert("CircuitBreakerOpened", "warning", fault, told(), {})

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from obsgen import model
+from obsgen.road import load
+
+from .. import stands
 from ..compose.conftest import LOGS
 from ..compose.engine import Engine
 from ..kept import Kept
@@ -20,7 +24,6 @@ from .generated import Day, push_a_day
 GIGABYTE = 10**9
 SPANS = (("an hour", 3600, True), ("six hours, as dashboards open", 6 * 3600, True), ("the whole day", 86400, False))
 """What is searched, its seconds, whether by the dashboards too; of their panels one over a day took over a minute on two busy cores."""
-WITHIN, SHARE = 2.0, 0.9  # objectives.log_search
 
 
 def plan(day: Day) -> Iterator[tuple[str, str]]:
@@ -35,18 +38,22 @@ def plan(day: Day) -> Iterator[tuple[str, str]]:
 
 
 def seconds(servers: Servers, one: Question) -> float:
-    """Until it is answered; for ever where it is not, which Loki ends after its `query_timeout` of a minute."""
+    """Until it is answered; for ever where Loki (`query_timeout`) or we have given it up after a minute. Raises what refuses it sooner."""
     start = time.monotonic()
     try:
         servers.ask(one)
-    except (AssertionError, OSError) as error:
-        print(error)
+    except (AssertionError, OSError):
+        if time.monotonic() - start < 60:
+            raise
         return math.inf
     return time.monotonic() - start
 
 
 @pytest.mark.boots(*LOGS, "grafana", profile="objectives")
 def test_most_searches_over_a_gigabyte_take_two_seconds_at_most(machine: Engine, trees: Path, kept: Kept) -> None:
+    """Of those over an hour the objective's share; what is measured of longer times is kept, and whether it meets the objective."""
+    objective = load(stands.CONFIG, "objectives").declaration.objectives["log_search"]
+    within = str(objective.max)
     began = time.monotonic()
     day = push_a_day("http://localhost:3100/loki/api/v1/push", SERVICES, GIGABYTE)
     pushed = time.monotonic() - began
@@ -57,12 +64,15 @@ def test_most_searches_over_a_gigabyte_take_two_seconds_at_most(machine: Engine,
         for uid, board in boards(trees / "compose" / "grafana").items() if panels else ():
             asked += [one for one in of_board(uid, board, span, servers.choices(board), 30) if one.of == "loki"]
         times = sorted((seconds(servers, one), one.where) for one in asked)
-        shares[name] = sum(took <= WITHIN for took, _ in times) / len(times)
+        quick = sum(took <= model.seconds(within) for took, _ in times)
+        shares[name] = quick / len(times)
+        met = "met" if shares[name] >= objective.ratio else "missed"
         who = "the plan's and the dashboards'" if panels else "the plan's"
         how = (
             f"{who} {len(asked)} queries, one at a time, over {day.lines} lines of a day (1 GB, pushed in {pushed:.0f} s) on "
             f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}; median {times[len(times) // 2][0]:.2f} s, "
-            f"slowest {times[-1][0]:.1f} s: {times[-1][1]}"
+            f"slowest {times[-1][0]:.2f} s: {times[-1][1]}"
         )
-        kept.number(f"searches of {name} within 2 s (objective: 90 %)", round(shares[name] * 100), "%", how)
-    assert shares["an hour"] >= SHARE, times
+        what = f"searches of {name} within {within} (objective: {objective.ratio:.0%}, {met})"
+        kept.number(what, 100 * quick // len(times), "%", how)
+    assert shares["an hour"] >= objective.ratio, shares
