@@ -347,6 +347,5 @@ def test_a_scenario_stands_on_the_modules_that_it_borrows_from() -> None:
     assert {path.name for path in stands.imported({module}) if path.name.startswith("test_")} == {
         "test_log_gaps.py",
         "test_logs.py",
-        "test_exported.py",
         "test_queries.py",
     }
