@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
+
 from obsgen.road import Declared
 from test_agents import ROOT, alloy, each, promtail
 from test_loki_modes import config, each_mode
@@ -47,3 +52,21 @@ def test_a_move_to_alloy_waits_until_promtail_is_gone() -> None:
     page = (ROOT / "docs" / "how-to" / "move-to-alloy.md").read_text(encoding="utf-8")
     gone = page.index("kubectl -n NAMESPACE delete daemonset promtail --cascade=foreground`")
     assert gone < page.index("Apply the new tree.")
+
+
+COMPOSE = (ROOT / "rendered/local", ROOT / "tests/fleets/everything/rendered/compose")  # with Alloy, with Promtail
+OF_FILES = re.compile(r"\b(?:promtail_(?:file|read)_\w+|promtail_targets_active_total|loki_source_file_\w+)")
+
+
+@pytest.mark.parametrize("tree", COMPOSE, ids=["alloy", "promtail"])
+def test_a_tree_of_docker_asks_nothing_of_files_alone(tree: Path) -> None:
+    """Of Docker's logs neither agent exports what it does of files (Promtail 3.6, Alloy 1.19): two panels were empty for ever, and with
+    Promtail `LogAgentBacklog` never spoke."""
+    asked = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted(tree.rglob("*"))
+        if path.is_file() and not path.stem.endswith("_test")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if OF_FILES.search(line) and "docker_target_entries_total" not in line
+    ]
+    assert asked == []

@@ -95,6 +95,7 @@ CONTEXT: Mapping[str, Mapping[str, Callable[[Declaration], Any]]] = {
         "agent": lambda d: d.logging.agent.type,
         "agent_namespace": agent_namespace,
         "bytes_per_day": _log_bytes_per_day,
+        "docker": lambda d: d.output == "compose",
         "hosts": lambda d: loki_targets.hosts(d.loki),
         "lag_seconds": lambda d: _seconds(d, "log_latency", "max"),
         "loki_rules": loki_rules,

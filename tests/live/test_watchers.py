@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 
 from .faults import CHAT, OVER, RUNBOOKS, TOLD, Fault, firing, number, provoke, title, warning
 from .kept import Kept
@@ -72,13 +73,42 @@ def cut_off(pod: Pod) -> Iterator[None]:
         subprocess.run(["ip", "link", "set", pod.network.port, "up"], check=True)
 
 
+def _beats(stage: Stage) -> list[float]:
+    """When the heartbeat came."""
+    return [one.at for one in stage.sinks.told if one.channel == "watchdog"]
+
+
 def _quiet(stage: Stage) -> float:
     """Seconds since the last heartbeat."""
-    return time.monotonic() - max(one.at for one in stage.sinks.told if one.channel == "watchdog")
+    return time.monotonic() - max(_beats(stage))
+
+
+def await_ruler(stage: Stage) -> None:
+    """Until people have been told what Loki's ruler makes of the lines that others wrote before: it asks once a minute."""
+    (file,) = (stage.tree / "logging/rules").glob("*.yaml")
+    rules = {
+        one["alert"]: one["expr"] for group in yaml.safe_load(file.read_text())["groups"] for one in group["rules"]
+    }
+
+    def told() -> bool:
+        active = json.loads(stage.get("alertmanager", 9093, "/api/v2/alerts"))
+        known = {(one["labels"]["alertname"], one["labels"].get("service")) for one in active}
+        found = {
+            (name, one["metric"]["app"])
+            for name, expr in rules.items()
+            for one in json.loads(stage.get("loki", 3100, "/loki/api/v1/query", query=expr))["data"]["result"]
+        }
+        return found <= known
+
+    stage.await_(told, 120, "the ruler does not tell what it finds")
+    before = len(_beats(stage))
+    stage.sinks.await_(lambda: len(_beats(stage)) > before, 60, "no heartbeat")
 
 
 @pytest.mark.boots("prometheus", "alertmanager")
 def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: Stage, kept: Kept) -> None:
+    if not stage.kubelet.without:
+        await_ruler(stage)
     began = time.monotonic()
     fault = Fault(
         "the network of Alertmanager's Pod is down for some seconds",
@@ -87,8 +117,7 @@ def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: St
     )
     # what began while nobody could be told may be told afterwards, if it is not over by then
     provoke(stage, kept, [fault], besides=("AlertmanagerDown", "AlertmanagerNotifyFailing", "LokiRulerCannotNotify"))
-    beats = [one.at for one in stage.sinks.told if one.channel == "watchdog"]
-    silences = [(later - sooner, later) for sooner, later in itertools.pairwise(beats) if later > began]
+    silences = [(later - sooner, later) for sooner, later in itertools.pairwise(_beats(stage)) if later > began]
     longest = max(gap for gap, _ in silences)
     kept.alert("Watchdog", "none", fault.words, {"the switch hears nothing for": longest}, {})
 

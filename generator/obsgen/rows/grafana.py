@@ -88,6 +88,7 @@ BOARDS: tuple[Row, ...] = (
         "log-pipeline",
         **_limits("lag_max", "search_max"),
         agent=seen.shipped_by,
+        docker=lambda p: p.declaration.output == "compose",
         loki_seen=lambda p: seen.seen(p, "loki"),
         rate_limit=lambda p: p.declaration.loki.limits.ingestion_rate_mb * 1024 * 1024,
         records=seen.records,

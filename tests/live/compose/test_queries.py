@@ -35,9 +35,9 @@ FOLDERS = {
 """Folder of a cluster's tree → where that is in the tree of one machine."""
 
 NOT_HERE = {
+    "container_cpu_cfs_throttled_periods_total": "a kubelet exports it, and there is none",
     'ALERTS_FOR_STATE{severity="critical"': "nothing critical fires so soon",
     "loki_compactor_apply_retention": "retention runs every ten minutes, and first after as many",
-    "loki_source_file_": "the agent asks Docker, and reads no file",
 }
 """What a question or a selector says → why nothing is found on one machine, besides NOTHING."""
 
