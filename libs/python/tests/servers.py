@@ -158,6 +158,20 @@ class Nodes:
             assert time.monotonic() < end, "the nodes don't find each other"
             time.sleep(0.05)
 
+    def move(self, node: Server) -> None:
+        """A node ends, and comes back with its data at another address, of which the others have heard."""
+        node.kill()
+        node.port = free_port()
+        node.start()
+        end = time.monotonic() + START_SECONDS
+        while not all(
+            f":{node.port}@" in str(one.root.execute_command("CLUSTER", "NODES"))
+            and "cluster_state:ok" in str(one.root.execute_command("CLUSTER", "INFO"))
+            for one in self.nodes
+        ):
+            assert time.monotonic() < end, "the others don't hear of its address"
+            time.sleep(0.05)
+
     def connect(self) -> Any:
         places = [ClusterNode("127.0.0.1", node.port) for node in self.nodes]
         return client_library.RedisCluster(startup_nodes=places, username="dlq", password=PASSWORD)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import Nodes
 
 from auralink_shared.dlq import doctor
 from conftest import Server
@@ -48,6 +50,25 @@ def test_a_redis_that_is_away_is_a_finding(redis: Any, server: Server) -> None:
         (found,) = doctor.examine(redis)
     finally:
         server.start()
+    assert (found.name, found.ok) == ("redis", False)
+
+
+def test_a_node_of_a_cluster_that_comes_back_elsewhere_is_asked_there(tmp_path: Path) -> None:
+    cluster = Nodes(tmp_path)
+    try:
+        client = cluster.connect()
+        assert doctor.durable(doctor.examine(client))
+        cluster.move(cluster.nodes[2])
+        assert doctor.durable(doctor.examine(client))
+    finally:
+        cluster.kill()
+
+
+def test_a_cluster_that_is_away_is_a_finding(tmp_path: Path) -> None:
+    cluster = Nodes(tmp_path)
+    client = cluster.connect()
+    cluster.kill()
+    (found,) = doctor.examine(client)
     assert (found.name, found.ok) == ("redis", False)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import redis
-from servers import free_port
+from servers import Nodes, free_port
 
 from auralink_shared.dlq import DeadLetters, Record, Spool, TooLarge
 from auralink_shared.dlq.spool import Spooled
@@ -108,6 +108,23 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_cluster_of_which_no_node_answers_is_a_redis_that_is_away(tmp_path: Path) -> None:
+    """Not for redis-py: what it raises then is no RedisError (8.1)."""
+    (tmp_path / "nodes").mkdir()
+    cluster = Nodes(tmp_path / "nodes")
+    letters = DeadLetters(cluster.connect(), settings=SETTINGS, spool=Spool(tmp_path / "spool"), spool_seconds=0.02)
+    cluster.kill()
+    try:
+        letters.add(Record(QUEUE, b"1", id="1"))
+        assert letters.spool and letters.spool.waiting == 1
+        for node in cluster.nodes:
+            node.start()
+        until(lambda: not letters.spool.waiting)
+        assert [one.id for one in letters.each(QUEUE)] == ["1"]
+    finally:
+        cluster.kill()
 
 
 def test_the_spool_empties_by_itself_once_redis_is_back(server: Server, redis: Any, tmp_path: Path) -> None:

@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from ..logging.trace import ZEROS, current
 from . import scripts
+from .errors import REDIS
 from .keys import AUDIT
 
 ASKED = "asked"
@@ -69,7 +68,7 @@ class Audit:
         said = {"what": what, "queue": queue, "id": letter, "by": by}
         try:
             id = "" if bulk else self._write("", {**said, "result": ASKED, **more})
-        except RedisError as error:
+        except REDIS as error:
             if "maxmemory" not in str(error):
                 raise
             _LOG.warning("audit stream %s: %s", AUDIT, error)
@@ -84,7 +83,7 @@ class Audit:
         _LOG.info("dead letter: %s", json.dumps(entry))
         try:
             self._write(answers, entry)
-        except RedisError as error:  # what happened has happened, and the line above says so
+        except REDIS as error:  # what happened has happened, and the line above says so
             _LOG.error("audit stream %s: %s", AUDIT, error)
 
     def _write(self, answers: str, entry: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError
+from .errors import REDIS
 
 AWAY = "redis"  # the name of the one finding of a Redis that doesn't answer
 OLDEST = (7, 0)  # older ones were never tried
@@ -60,9 +60,8 @@ _SETTINGS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
 def examine(client: Any) -> list[Finding]:
     """What there is to say, of every primary where it is a Cluster; raises nothing: a Redis that is away is a finding."""
     try:
-        nodes = _nodes(client)
-        infos = [(name, node.info()) for name, node in nodes]
-    except (RedisError, OSError) as error:
+        nodes, infos = _asked(client)
+    except (*REDIS, OSError) as error:
         return [Finding(AWAY, str(error), False, "Nothing can be said.", "See that it runs and lets this user in.")]
     found = [
         Finding(
@@ -122,16 +121,35 @@ def durable(findings: Iterable[Finding]) -> bool:
     return all(one.ok for one in findings if one.promise)
 
 
-def _nodes(client: Any) -> list[tuple[str, Any]]:
-    if not hasattr(client, "get_primaries"):
-        return [("", client)]
-    return [(node.name, client.get_redis_connection(node)) for node in client.get_primaries()]
+_Nodes = list[tuple[str, Any]]
+
+
+def _asked(client: Any) -> tuple[_Nodes, list[tuple[str, dict[str, Any]]]]:
+    """Each node, and what it says of itself. Raises Redis' error and OSError.
+
+    A node of a Cluster that has come back at another address is asked there: redis-py (8.1) reads the nodes anew when a command for a key
+    meets a dead one, and not when a node is asked by itself.
+    """
+    try:
+        return _infos(client)
+    except (*REDIS, OSError):
+        if not hasattr(client, "get_primaries"):
+            raise
+        client.nodes_manager.initialize()
+        return _infos(client)
+
+
+def _infos(client: Any) -> tuple[_Nodes, list[tuple[str, dict[str, Any]]]]:
+    nodes: _Nodes = [("", client)]
+    if hasattr(client, "get_primaries"):
+        nodes = [(node.name, client.get_redis_connection(node)) for node in client.get_primaries()]
+    return nodes, [(name, node.info()) for name, node in nodes]
 
 
 def _setting(node: Any, name: str) -> str:
     try:
         answer = node.config_get(name)
-    except RedisError:  # a managed Redis may have no CONFIG
+    except REDIS:  # a managed Redis may have no CONFIG
         return UNSEEN
     # in bytes, from a client that carries bodies
     values = [value.decode() if isinstance(value, bytes) else str(value) for value in answer.values()]

@@ -5,6 +5,11 @@ Names say what is so, as an operator reads it, not that something is an error.
 
 from __future__ import annotations
 
+from redis.exceptions import RedisClusterException, RedisError
+
+REDIS = (RedisError, RedisClusterException)
+"""What redis-py raises for a Redis that doesn't do it: that no node of a Cluster is reached is no RedisError (redis-py 8.1)."""
+
 
 class DeadLetterError(Exception):
     """Nothing was changed, for the reason that the subclass names."""

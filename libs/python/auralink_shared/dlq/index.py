@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from . import scripts
 from .audit import Audit, Entry
-from .errors import Unknown
+from .errors import REDIS, Unknown
 from .keys import Keys
 from .letter import Filter, Letter
 from .metrics import Local
@@ -178,6 +176,6 @@ class Index:
     def _counted(self, queue: str, operation: str) -> Iterator[None]:
         try:
             yield
-        except RedisError:
+        except REDIS:
             self.local.error(queue, operation)
             raise

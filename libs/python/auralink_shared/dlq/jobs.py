@@ -11,11 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
-
 from . import bulk, keys
 from .bulk import Progress
-from .errors import Unknown
+from .errors import REDIS, Unknown
 from .letter import Filter
 from .timer import Repeated
 
@@ -162,7 +160,7 @@ class _Running:
             self.state = state
             try:
                 self.write()
-            except RedisError as error:
+            except REDIS as error:
                 _LOG.error("dead letter job %s is %s, but Redis doesn't know: %s", self.job.id, state, error)
 
     def _tell(self) -> None:

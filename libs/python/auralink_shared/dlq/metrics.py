@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .doctor import AWAY, durable, examine
+from .errors import REDIS
 
 if TYPE_CHECKING:
     from .queue import DeadLetters
@@ -77,7 +78,6 @@ class Collector:
 
     def _shared(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-        from redis.exceptions import RedisError
 
         counters = {
             "arrived": (CounterMetricFamily("dlq_messages", "Arrivals.", labels=["queue", "reason"]), REASONS),
@@ -94,7 +94,7 @@ class Collector:
         for queue in sorted(self.letters.settings.queues):
             try:
                 stats = self.letters.stats(queue)
-            except RedisError:
+            except REDIS:
                 continue
             for what, (family, values) in counters.items():
                 for value in values:

@@ -12,13 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from . import bulk as many
 from . import cleanup as old
 from . import connection, scripts
 from .bulk import Progress
-from .errors import Conflict, DeadLetterError, Quarantined, Refused, TooLarge, Unknown
+from .errors import REDIS, Conflict, DeadLetterError, Quarantined, Refused, TooLarge, Unknown
 from .index import Group, Index, Page, Stats
 from .keys import Keys
 from .letter import Filter, Letter
@@ -103,7 +101,7 @@ class DeadLetters(Index):
         try:
             with self._counted(record.queue, "add"):
                 answer = self._store(one)
-        except RedisError as refused:
+        except REDIS as refused:
             if not self.spool or not self._replays:
                 self.local.add_failure()
                 raise
@@ -124,7 +122,7 @@ class DeadLetters(Index):
         if self.spool and self.spool.waiting:
             try:
                 self.replay_spool()
-            except RedisError:
+            except REDIS:
                 logging.getLogger(__name__).warning("the spool %s waits on: Redis has gone again", self.spool.path)
         return record.id
 
@@ -162,7 +160,7 @@ class DeadLetters(Index):
         """`id` and `replays` of a message that an operator had sent back; {} of any other, or while Redis is away."""
         try:
             meta = self.client.hgetall(meta_key(queue, payload))
-        except RedisError:
+        except REDIS:
             return {}
         return {"id": meta[b"id"].decode(), "replays": int(meta[b"replays"])} if meta else {}
 

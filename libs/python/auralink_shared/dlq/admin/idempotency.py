@@ -12,8 +12,8 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import Request
-from redis.exceptions import RedisError
 
+from ..errors import REDIS
 from .problems import Problem, problem_of
 
 Message = MutableMapping[str, Any]
@@ -79,7 +79,7 @@ async def once(
             await _redis(client.set, place, json.dumps(done), ex=ANSWER_SECONDS)
         else:
             await _redis(client.set, place, running, px=1)
-    except RedisError as error:  # what happened has happened, and the one who asked is told
+    except REDIS as error:  # what happened has happened, and the one who asked is told
         logging.getLogger(__name__).error("the answer to an Idempotency-Key could not be kept: %s", error)
     await _send(send, status, headers, whole)
 

@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
 from .. import doctor
+from ..errors import REDIS
 from ..metrics import Collector
 from .auth import ANYONE, require
 from .schemas import READY
@@ -51,7 +51,7 @@ def readyz(request: Request) -> JSONResponse:
     try:
         client.ping()
         findings = doctor.examine(client)
-    except RedisError as error:
+    except REDIS as error:
         logging.getLogger(__name__).warning("not ready: %s", error)
         return JSONResponse({"ready": False, "findings": []}, 503)
     said = [dataclasses.asdict(one) for one in findings]

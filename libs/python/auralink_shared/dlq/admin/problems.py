@@ -10,12 +10,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ...logging.trace import current
 from .. import errors
+from ..errors import REDIS
 
 MEDIA = "application/problem+json"
 TYPE = "urn:auralink:dlq:"
@@ -59,7 +59,7 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, errors.DeadLetterError) and type(error) in _MET:
         return Problem(*_MET[type(error)])
-    if isinstance(error, RedisError):
+    if isinstance(error, REDIS):
         logging.getLogger(__name__).error("Redis did not do it", exc_info=error)
         return Problem(503, "redis", "Redis did not do it; the log has its words.", headers={"Retry-After": "5"})
     if isinstance(error, RequestValidationError):
@@ -83,7 +83,7 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return problem_of(error).response()
 
-    for kind in (Problem, errors.DeadLetterError, RedisError, RequestValidationError, HTTPException):
+    for kind in (Problem, errors.DeadLetterError, *REDIS, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
 
 

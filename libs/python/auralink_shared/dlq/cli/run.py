@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 import click
-from redis.exceptions import RedisError
 
 from ...contract import ContractError
 from .. import DeadLetterError
+from ..errors import REDIS
 from .bulk import bulk
 from .changing import purge, remove, restore, retry
 from .export import export
@@ -67,7 +67,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head`: nobody reads the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except RedisError as error:
+    except REDIS as error:
         return _failed(f"Redis: {error}", 2)
     except (ContractError, OSError, ValueError) as error:
         return _failed(str(error), 2)

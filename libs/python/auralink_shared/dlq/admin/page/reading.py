@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from ....logging.redaction import MARK
 from ... import DeadLetters, Stats, doctor
+from ...errors import REDIS
 from ...letter import Letter
 from ..asked import Who, stats_of, theirs
 from ..auth import Principal, require
@@ -154,7 +154,7 @@ def _stats(letters: DeadLetters, queue: str) -> Stats | None:
     """None where Redis does not say: of a Cluster one part may be away, and the other queues are shown all the same."""
     try:
         return letters.stats(queue)
-    except RedisError:
+    except REDIS:
         return None
 
 
