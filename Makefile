@@ -15,7 +15,7 @@ help: ## List the targets
 render: $(VENV)/.runtime ## Render PROFILE (prod) into rendered/PROFILE; needs nothing but Python
 	$(VENV)/bin/obsgen render --profile $(PROFILE)
 
-test: $(VENV)/.dev ## Run the tests; a test whose judge is absent says so (OBSGEN_REQUIRE_JUDGES=1: it fails)
+test: $(VENV)/.live ## Run the tests; a test whose judge is absent says so (OBSGEN_REQUIRE_JUDGES=1: it fails)
 	$(VENV)/bin/python -m pytest tests -n auto $(ARGS)
 	$(VENV)/bin/python -m pytest libs/python/tests -n auto $(ARGS)
 	libs/go/check test

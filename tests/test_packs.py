@@ -36,6 +36,7 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "agent": "promtail",
         "agent_namespace": "logging",
         "bytes_per_day": 1e9,
+        "docker": False,
         "hosts": loki_targets.hosts(Loki()),
         "lag_seconds": 5,
         "loki_rules": 3,
@@ -91,6 +92,7 @@ OF_SERVICES = {"http_requests_total", "rpc_calls_total"} | {
     f"{name}_seconds_{end}" for name in ("http", "rpc") for end in ("bucket", "count")
 }
 ALLOY = {**EVERYTHING, "log-pipeline": {**EVERYTHING["log-pipeline"], "agent": "alloy"}}
+DOCKER = {**EVERYTHING, "log-pipeline": {**EVERYTHING["log-pipeline"], "docker": True}}
 BARE: Mapping[str, Mapping[str, Any]] = {
     "watchdog": {},
     "dlq": {"depth_max": None, "queues": [], "review_seconds": None},
@@ -149,7 +151,10 @@ def recordings(contexts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 ALERTS = shipped(EVERYTHING)
 RECORDED = recordings(EVERYTHING)
-PER_AGENT = [*ALERTS.items(), *((key, alert) for key, alert in shipped(ALLOY).items() if alert != ALERTS[key])]
+PER_AGENT = [
+    *ALERTS.items(),
+    *((key, alert) for one in (ALLOY, DOCKER) for key, alert in shipped(one).items() if alert != ALERTS[key]),
+]
 ON_METRICS = [(key, alert) for key, alert in PER_AGENT if not alert.logql]
 
 
@@ -189,7 +194,7 @@ def test_a_template_uses_every_variable_of_its_context_and_no_other(name: str) -
     assert jinja2.meta.find_undeclared_variables(environment().parse(source)) == set(CONTEXT[name])
 
 
-@pytest.mark.parametrize("contexts", [EVERYTHING, ALLOY, BARE], ids=["everything", "alloy", "bare"])
+@pytest.mark.parametrize("contexts", [EVERYTHING, ALLOY, DOCKER, BARE], ids=["everything", "alloy", "docker", "bare"])
 def test_the_tests_give_a_template_exactly_what_its_context_gives(contexts: Mapping[str, Mapping[str, Any]]) -> None:
     assert {name: set(context) for name, context in contexts.items()} == {n: set(c) for n, c in CONTEXT.items()}
 
