@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from live import faults, images, kept, sinks
+from live import images, sinks
 from obsgen.judging import tools
 
 
@@ -37,27 +35,3 @@ def test_a_program_of_another_minor_version_stands_for_no_image(
 def test_an_end_must_name_the_incident_that_it_ends(key: dict[str, str], status: int) -> None:
     event = {"routing_key": "of-a-service", "event_action": "resolve", **key}
     assert sinks._answer("pagerduty", "/v2/enqueue", json.dumps(event).encode())[0] == status
-
-
-def told_and_over(*, key: str) -> Any:
-    """A stage whose people have heard of RedisDown and of its end; `key`: the incident that the end names."""
-    heard = sinks.Sinks()
-    for word, action, incident in (("FIRING", "trigger", "a"), ("RESOLVED", "resolve", key)):
-        line = f"[{word}:1] RedisDown critical of auralink in live"
-        event = {"event_action": action, "dedup_key": incident, "payload": {"summary": line}}
-        for (channel, to), body in {
-            faults.PAGE: event, faults.CHAT: {"attachments": [{"title": line}]}, faults.MAIL: f"{line}\n",
-        }.items():  # fmt: skip
-            heard.take(channel, to, body)
-    return SimpleNamespace(sinks=heard)
-
-
-def ended(stage: Any) -> None:
-    fault = faults.Fault("Redis scaled to 0", lambda _: iter(()), (), over=1)
-    faults._end(stage, kept.Kept(), fault, faults.critical("RedisDown"), 0, 0, {})
-
-
-def test_an_end_of_another_incident_is_no_end() -> None:
-    ended(told_and_over(key="a"))
-    with pytest.raises(AssertionError, match="its end is another incident's"):
-        ended(told_and_over(key="b"))

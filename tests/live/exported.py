@@ -91,9 +91,8 @@ def known(stage: Stage, keep: bool, *apps: str) -> set[str]:
 
 def checked(server: str, seen: Mapping[str, Row], *, keep: bool) -> list[str]:
     """What a run saw and the file says otherwise; `keep` writes it there first."""
-    with (
-        UPSTREAM / server / "metrics.yaml"
-    ).open() as lock:  # shares of a run, and chains of faults, write beside each other
+    # shares of a run write beside each other, and so do chains of faults
+    with (UPSTREAM / server / "metrics.yaml").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if keep:
             record(server, seen, program(server))

@@ -78,6 +78,16 @@ class Sinks:
         """Over which channel and to whom messages that hold a word came, in order of their names."""
         return sorted((one.channel, one.to) for one in self.about(word, since) if one.resolves == resolved)
 
+    @property
+    def beats(self) -> list[float]:
+        """When each heartbeat came (monotonic seconds)."""
+        return [one.at for one in self.told if one.channel == "watchdog"]
+
+    def await_beats(self, number: int, seconds: float) -> None:
+        """Until so many more have come. Raises AssertionError if they don't."""
+        before = len(self.beats)
+        self.await_(lambda: len(self.beats) >= before + number, seconds, "no heartbeat")
+
     def await_(self, true: Callable[[], bool], seconds: float, what: str) -> None:
         """Until something that arrives makes it true. Raises AssertionError that says what has arrived instead."""
         end = time.monotonic() + seconds

@@ -50,12 +50,7 @@ def await_calm(stage: Stage) -> float:
 
 def await_beats(stage: Stage, number: int = BEATS) -> None:
     """So many more heartbeats."""
-
-    def heard() -> int:
-        return sum(one.channel == "watchdog" for one in stage.sinks.told)
-
-    before = heard()
-    stage.sinks.await_(lambda: heard() >= before + number, 150, "no heartbeat")
+    stage.sinks.await_beats(number, 150)
 
 
 def nobody_was_told(stage: Stage, kept: Kept, since: float, *operations: str, but: str = "nothing") -> None:

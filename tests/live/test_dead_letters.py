@@ -130,10 +130,7 @@ def test_a_dead_letter_goes_round_and_the_team_of_its_queue_hears_of_it(stage: S
 
 @pytest.mark.boots("prometheus", "alertmanager")
 def test_the_heartbeat_leaves_the_cluster(stage: Stage, kept: Kept) -> None:
-    def beats() -> list[float]:
-        return [one.at for one in stage.sinks.told if one.channel == "watchdog"]
-
-    before = len(beats())
-    stage.sinks.await_(lambda: len(beats()) >= before + 2, 60, "no heartbeat")
+    stage.sinks.await_beats(2, 60)
+    *_, sooner, later = stage.sinks.beats
     words = "none: it always fires, and its silence is the fault"
-    kept.alert("Watchdog", "none", words, {"watchdog": beats()[-1] - beats()[-2]}, {})
+    kept.alert("Watchdog", "none", words, {"watchdog": later - sooner}, {})

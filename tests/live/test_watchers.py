@@ -73,14 +73,9 @@ def cut_off(pod: Pod) -> Iterator[None]:
         subprocess.run(["ip", "link", "set", pod.network.port, "up"], check=True)
 
 
-def _beats(stage: Stage) -> list[float]:
-    """When the heartbeat came."""
-    return [one.at for one in stage.sinks.told if one.channel == "watchdog"]
-
-
 def _quiet(stage: Stage) -> float:
     """Seconds since the last heartbeat."""
-    return time.monotonic() - max(_beats(stage))
+    return time.monotonic() - max(stage.sinks.beats)
 
 
 def await_ruler(stage: Stage) -> None:
@@ -101,8 +96,7 @@ def await_ruler(stage: Stage) -> None:
         return found <= known
 
     stage.await_(told, 120, "the ruler does not tell what it finds")
-    before = len(_beats(stage))
-    stage.sinks.await_(lambda: len(_beats(stage)) > before, 60, "no heartbeat")
+    stage.sinks.await_beats(1, 60)
 
 
 @pytest.mark.boots("prometheus", "alertmanager")
@@ -117,7 +111,7 @@ def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: St
     )
     # what began while nobody could be told may be told afterwards, if it is not over by then
     provoke(stage, kept, [fault], besides=("AlertmanagerDown", "AlertmanagerNotifyFailing", "LokiRulerCannotNotify"))
-    silences = [(later - sooner, later) for sooner, later in itertools.pairwise(_beats(stage)) if later > began]
+    silences = [(later - sooner, later) for sooner, later in itertools.pairwise(stage.sinks.beats) if later > began]
     longest = max(gap for gap, _ in silences)
     kept.alert("Watchdog", "none", fault.words, {"the switch hears nothing for": longest}, {})
 

@@ -112,12 +112,7 @@ def turn(stage: Stage, pod: Pod) -> None:
 
 def beats(stage: Stage, count: int) -> None:
     """Until so many heartbeats more have left: a minute each."""
-    before = sum(one.channel == "watchdog" for one in stage.sinks.told)
-    stage.sinks.await_(
-        lambda: sum(one.channel == "watchdog" for one in stage.sinks.told) >= before + count,
-        100 * count,
-        "no heartbeat",
-    )
+    stage.sinks.await_beats(count, 100 * count)
 
 
 def write_to(stage: Stage, kept: str) -> float:
