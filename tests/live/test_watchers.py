@@ -19,6 +19,7 @@ from .kept import Kept
 from .pod import Pod
 from .sinks import Told
 from .stage import Stage
+from .test_benign import await_calm
 
 BEAT = 5  # seconds: routing.heartbeat of profile live
 PAGE_ALERTS = "page Alerts of Prometheus"  # where it is seen when nobody can be told
@@ -103,6 +104,7 @@ def await_ruler(stage: Stage) -> None:
 def test_an_alertmanager_that_is_cut_off_makes_the_switch_outside_call(stage: Stage, kept: Kept) -> None:
     if not stage.kubelet.without:
         await_ruler(stage)
+    await_calm(stage)
     began = time.monotonic()
     fault = Fault(
         "the network of Alertmanager's Pod is down for some seconds",
