@@ -225,12 +225,12 @@ def test_another_byte_or_another_name_is_another_hash(tmp_path: Path) -> None:
 
 
 def test_a_scenario_stands_on_its_module_the_shared_harness_and_on_libraries_where_they_run(tmp_path: Path) -> None:
-    module = replace(REDIS, module="test_watchers", apps=("server",))
+    module = replace(REDIS, module="ha/test_microservices", apps=("server",))
     tree = _tree(tmp_path)
     files = {
         path.relative_to(stands.ROOT).as_posix() for path in stands.harness(module, stands.files(tree, ["server"]))
     }
-    assert {"tests/live/test_watchers.py", "tests/live/stage.py", "tests/live/run"} <= files
+    assert {"tests/live/ha/test_microservices.py", "tests/live/stage.py", "tests/live/run"} <= files
     assert not {"tests/live/test_queries.py", "tests/live/check.py"} & files
     assert not any(file.startswith("libs/") for file in files)
 
