@@ -268,12 +268,14 @@ NEW = (
     ),
 )
 MANY = (Fault("more than ten alerts begin within half a minute", many, (warning("AlertsTooMany"),)),)
-ALERTMANAGER = (
+RELOAD = (
     Fault(
         "Alertmanager's configuration names a receiver that isn't there",
         alertmanager_configuration,
         (critical("AlertmanagerConfigReloadFailed"),),
     ),
+)
+ALERTMANAGER = (
     Fault(
         "the switch outside answers 500",
         switch_refuses,
@@ -322,3 +324,5 @@ def test_each_fault_is_told_to_its_people_once_and_so_is_its_end(
     await_started(stage)
     looks = functools.partial(exports, "prometheus", "alertmanager", "redis-exporter", "dlq-api", "ai-core-service")
     provoke(stage, kept, REDIS, SERVICE, NEW, ALERTMANAGER, PROMETHEUS, MANY, looks=looks)
+    # by itself: what is on its way when Alertmanager (0.34) loads its configuration is told again
+    provoke(stage, kept, RELOAD, looks=looks)
