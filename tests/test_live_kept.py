@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from live import check, conftest, kept, page, stands
+from live import beside, check, conftest, kept, page, stands
 from live.scenarios import Scenario
 
 REDIS = Scenario("test_redis", "test_redis_is_gone", ("alertmanager", "dlq-redis"), "live", False)
@@ -33,7 +33,9 @@ def ran(before: kept.Entry | None = None, one: Scenario = REDIS, **other: Any) -
 
 def recorded(folder: Path, *scenarios: Scenario, **other: Any) -> None:
     for one in scenarios:
-        kept.write(kept.path(one, folder), ran(one=one, **other))
+        file = kept.path(one, folder)
+        with beside.alone(file.parent):
+            kept.write(file, ran(one=one, **other))
 
 
 def test_runs_in_a_row_are_counted_by_what_was_run() -> None:

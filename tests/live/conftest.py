@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from . import exported, images, stands
+from . import beside, exported, images, stands
 from . import kept as results
 from .kept import Kept
 from .scenarios import OF_A_RUN, PARTS, scenario, share
@@ -98,10 +98,10 @@ def _record(item: pytest.Item, outcome: str) -> None:
     whole = not (options.keyword or options.markexpr or options.deselect) and (
         item.config.args_source == pytest.Config.ArgsSource.TESTPATHS
     )
-    entry = results.result(
-        one, item.stash[_HASHES], told.told(), results.read(file), passed=outcome == "passed", run=RUN, whole=whole
-    )
-    results.write(file, entry)
+    with beside.alone(file.parent):
+        before, passed = results.read(file), outcome == "passed"
+        entry = results.result(one, item.stash[_HASHES], told.told(), before, passed=passed, run=RUN, whole=whole)
+        results.write(file, entry)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ The checks "metric that nobody exports" and "label that it hasn't" read those fi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import re
 import urllib.request
@@ -21,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from obsgen import agent, upstream
 from obsgen.assets import UPSTREAM
 
-from . import images
+from . import beside, images
 from .stage import Stage
 
 SERVERS = {
@@ -91,14 +90,12 @@ def known(stage: Stage, keep: bool, *apps: str) -> set[str]:
 
 def checked(server: str, seen: Mapping[str, Row], *, keep: bool) -> list[str]:
     """What a run saw and the file says otherwise; `keep` writes it there first."""
-    # shares of a run write beside each other, and so do chains of faults
-    with (UPSTREAM / server / "metrics.yaml").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if keep:
+    if keep:
+        with beside.alone(UPSTREAM / server):
             record(server, seen, program(server))
-            upstream.metrics.cache_clear()
-            upstream._file.cache_clear()
-        return strange(server, seen)
+        upstream.metrics.cache_clear()
+        upstream._file.cache_clear()
+    return strange(server, seen)
 
 
 def program(server: str) -> str:
@@ -141,7 +138,7 @@ def record(server: str, seen: Mapping[str, Row], program: str, folder: Path = UP
         kept = {key: value for key, value in rows.get(name, {}).items() if key in ("values", "open")}
         labels = sorted({*rows[name]["labels"], *new.labels}) if kept.get("open") else list(new.labels)
         rows[name] = {"type": new.type, "labels": labels, **kept}
-    path.write_text("".join(written(text, file | {"provoked": now, "ways": ways})))
+    beside.write(path, "".join(written(text, file | {"provoked": now, "ways": ways})))
 
 
 def written(text: str, file: Mapping[str, Any]) -> Iterator[str]:

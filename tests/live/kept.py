@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from . import beside
 from .scenarios import HERE, OF_A_RUN, Scenario
 
 FOLDER = HERE / "kept"
@@ -106,7 +107,6 @@ def _named(alert: Entry) -> tuple[str, str, str]:
 
 
 def write(file: Path, entry: Entry) -> None:
-    """The same entry gives the same bytes."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """The same entry gives the same bytes. By whoever is `beside.alone` in the file's folder."""
     text = yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=140)
-    file.write_text(f"# Written by: make live ARGS=--record\n{text}")
+    beside.write(file, f"# Written by: make live ARGS=--record\n{text}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from . import kept
+from . import beside, kept
 from .scenarios import HERE, OF_A_RUN
 
 PAGE = HERE.parents[1] / "docs" / "live.md"
@@ -129,7 +129,8 @@ def current(folder: Path = kept.FOLDER) -> str:
 
 def main() -> None:
     """Writes docs/live.md."""
-    PAGE.write_text(current(), encoding="utf-8")
+    with beside.alone(PAGE.parent):
+        beside.write(PAGE, current())
 
 
 if __name__ == "__main__":
