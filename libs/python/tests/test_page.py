@@ -180,6 +180,7 @@ def test_without_a_script_letters_are_sent_edited_and_jobs_run(
     page.goto(f"/ui/queues/{QUEUE}/groups")
     page.get_by_role("link", name="Remove all of KeyError").click()
     page.get_by_role("button", name="Remove 1 letter").click()
+    page.wait_for_url("**/ui/jobs/*")  # it is loaded: before that there is a moment in which nothing can be reloaded
     site.application.state.jobs.wait(page.url.rsplit("/", 1)[1])
     page.reload()
     expect(page.locator("[data-said]")).to_contain_text("All 1 were tried")
