@@ -64,6 +64,15 @@ def test_a_run_moves_what_it_saw_and_leaves_the_rest(tmp_path: Path) -> None:
     assert path.read_text() == text
 
 
+def test_who_has_begun_to_read_while_a_run_writes_finds_the_old_file(tmp_path: Path) -> None:
+    shutil.copytree(UPSTREAM / "dlq", tmp_path / "dlq")
+    path = tmp_path / "dlq" / "metrics.yaml"
+    before = path.read_text()
+    with path.open() as reader:
+        record("dlq", {"dlq_new_total": Row("counter", ("op",))}, "dlq 1", tmp_path)
+        assert reader.read() == before != path.read_text()
+
+
 def test_what_a_run_sees_otherwise_is_said() -> None:
     known = upstream.metrics("dlq")["dlq_depth_messages"]
     assert strange("dlq", {"dlq_depth_messages": Row(known.type, known.labels)}) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-SHARES = 3
+from live import scenarios
+
 RUN = Path(__file__).parent / "live" / "run"
+SHARES = re.findall(r'^shares="(.*)"$', RUN.read_text(encoding="utf-8"), re.MULTILINE)[0].split()
 LEFT = "setsid sleep 86399 & echo $! >$TMPDIR/pid; echo >>$MARK; "
 """What a scenario may start: it has left the session, so that no signal of a terminal reaches it."""
 
@@ -37,7 +40,7 @@ def _started(folder: Path, script: str, rounds: int = 1) -> subprocess.Popen[byt
     running = subprocess.Popen([RUN], env=os.environ | own, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
     mark = folder / "mark"
-    while not mark.exists() or len(mark.read_text()) < SHARES:  # all of them have begun
+    while not mark.exists() or len(mark.read_text()) < len(SHARES):  # all of them have begun
         assert running.poll() is None or mark.exists(), running.stderr and running.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -99,3 +102,9 @@ def test_a_run_says_what_is_missing(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(f"/bin/{name}" if Path(f"/bin/{name}").exists() else f"/usr/bin/{name}")
     ended = subprocess.run([RUN], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert (ended.returncode, "ip is missing (Debian: iproute2" in ended.stderr) == (1, True)
+
+
+def test_a_run_starts_every_share_that_a_module_is_in() -> None:
+    """Else nobody would miss those modules: what a run does not start cannot fail in it."""
+    modules = [one for one in scenarios.HERE.rglob("test_*.py") if one.parent.name not in scenarios.PARTS]
+    assert sorted({scenarios.share(one) for one in modules}) == SHARES
